@@ -1,0 +1,156 @@
+"""Where a cluster is and how large its jobs may be: `deploy/conf/<cluster>.ini`, read and checked once at the start.
+
+The local cluster is just one such file, written by `deploy/hashtide up`.
+"""
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.errors import BadUse
+
+CONF_DIR = Path(__file__).with_name("conf")
+
+
+def home() -> Path:
+    """HASHTIDE_HOME: environments, jars and the local cluster's files; never inside the work tree."""
+    return Path(os.environ.get("HASHTIDE_HOME") or Path.home() / ".hashtide")
+
+
+@dataclass(frozen=True)
+class Hdfs:
+    default_fs: str = ""            # hdfs://host:8020, or the nameservice
+    webhdfs: tuple[str, ...] = ()   # http://host:9870 of every NameNode
+    user: str = ""                  # whom WebHDFS acts for where there is no Kerberos
+    root: str = "/hashtide"
+
+
+@dataclass(frozen=True)
+class Yarn:
+    resourcemanagers: tuple[str, ...] = ()   # http://host:8088 of every ResourceManager
+    stream_queue: str = "streaming"
+    batch_queue: str = "batch"
+    max_app_attempts: int = 2
+
+
+@dataclass(frozen=True)
+class Spark:
+    submit: str = "spark-submit"    # the program
+    hadoop_conf_dir: str = ""       # core-site.xml, hdfs-site.xml, yarn-site.xml for it
+    python: str = "python3"         # on the nodes
+    yarn_jars: str = ""             # spark.yarn.jars or, ending in .zip, spark.yarn.archive
+    jars: str = ""                  # Delta's jars, comma separated; local: on every node or hdfs:
+    driver_memory: str = "640m"
+    executor_memory: str = "640m"
+    executors: int = 1
+    executor_cores: int = 2
+    keytab: str = ""
+    principal: str = ""
+    conf: dict[str, str] = field(default_factory=dict)   # section [spark.conf]: passed on as --conf
+
+
+@dataclass(frozen=True)
+class Airflow:
+    url: str = ""                   # http://host:8080
+    user: str = ""
+    password_file: str = ""         # mode 0600; the password itself never stands in this file
+
+
+@dataclass(frozen=True)
+class Cluster:
+    name: str
+    hdfs: Hdfs
+    yarn: Yarn
+    spark: Spark
+    airflow: Airflow
+    path: str = ""                  # the file it was read from
+
+    @property
+    def root(self) -> str:
+        return self.hdfs.root
+
+
+_SECTIONS = {"hdfs": Hdfs, "yarn": Yarn, "spark": Spark, "airflow": Airflow}
+_MEMORY = re.compile(r"\d+[mg]")
+
+
+def load(which: str | os.PathLike[str] | None = None) -> Cluster:
+    """The cluster of a file, or of a name under deploy/conf/; by default HASHTIDE_CLUSTER, then the local one.
+
+    BadUse names every fault at once.
+    """
+    wanted = str(which or os.environ.get("HASHTIDE_CLUSTER") or "local")
+    path = _find(wanted)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # Spark's settings are case sensitive
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise BadUse(f"cluster file {path}: {' '.join(str(error).split())}") from None
+    faults: list[str] = []
+    unknown = set(parser.sections()) - {*_SECTIONS, "spark.conf"}
+    faults += [f"[{name}] is no section; there are {', '.join(_SECTIONS)}, spark.conf" for name in sorted(unknown)]
+    values = {name: _section(parser, name, kind, faults) for name, kind in _SECTIONS.items()}
+    if parser.has_section("spark.conf"):
+        values["spark"]["conf"] = dict(parser["spark.conf"])
+    if faults:
+        raise BadUse(f"cluster file {path}: " + "; ".join(faults))
+    return Cluster(path.stem, *(kind(**values[name]) for name, kind in _SECTIONS.items()), path=str(path.resolve()))
+
+
+def local_file() -> Path:
+    """The file that `up` writes for the local cluster."""
+    return home() / "local" / "local.ini"
+
+
+def _find(wanted: str) -> Path:
+    if "/" in wanted or wanted.endswith(".ini"):
+        candidates = [Path(wanted)]
+    else:
+        candidates = [CONF_DIR / f"{wanted}.ini", *([local_file()] if wanted == "local" else [])]
+    for path in candidates:
+        if path.is_file():
+            return path
+    if wanted == "local":
+        raise BadUse("no local cluster yet: start one with `deploy/hashtide up`, or name another with --cluster FILE")
+    known = ", ".join(sorted(p.stem for p in CONF_DIR.glob("*.ini"))) or "none"
+    raise BadUse(f"no cluster file {candidates[0]}; in deploy/conf: {known}")
+
+
+def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: list[str]) -> dict[str, object]:
+    raw = dict(parser[name]) if parser.has_section(name) else {}
+    known = {f.name: f for f in fields(kind) if f.name != "conf"}
+    faults += [f"[{name}] {key} is no setting; there are {', '.join(known)}" for key in raw if key not in known]
+    out: dict[str, object] = {}
+    for key, text in raw.items():
+        if key not in known:
+            continue
+        text = text.strip()
+        if str(known[key].type).startswith("tuple"):
+            urls = tuple(u.strip().rstrip("/") for u in text.split(",") if u.strip())
+            faults += [f"[{name}] {key} = {u}: expected http://host:port" for u in urls if not _is_http(u)]
+            out[key] = urls
+        elif known[key].type == "int":
+            if not text.isdigit() or int(text) < 1:
+                faults.append(f"[{name}] {key} = {text}: expected a whole number from 1 on")
+            else:
+                out[key] = int(text)
+        else:
+            if key.endswith("_memory") and not _MEMORY.fullmatch(text):
+                faults.append(f"[{name}] {key} = {text}: expected a size such as 640m or 2g")
+            out[key] = text
+    needed = {"hdfs": ("default_fs", "webhdfs"), "yarn": ("resourcemanagers",)}.get(name, ())
+    faults += [f"[{name}] {key} is missing" for key in needed if not out.get(key)]
+    return out
+
+
+def _is_http(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        return False

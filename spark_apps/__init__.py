@@ -1,0 +1,1 @@
+"""What runs on the cluster, shipped as one zip; also the ingest service."""

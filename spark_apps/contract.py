@@ -1,0 +1,190 @@
+"""Names that writers and readers share: streams, paths in HDFS, landing files, tables.
+
+Imports nothing heavy, so that the driver, the ingest service, the DAGs and the command line can all use it.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+SCHEMA_VERSION = 1
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+
+# A stream's name goes into YARN tags (which YARN lower-cases), paths and DAG parameters. No hyphen: the tags
+# hashtide-<stream> and hashtide-<stream>-e<epoch> of two streams could otherwise collide.
+STREAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# The longest a landing file may span; it never spans two hours either.
+MAX_FILE_SPAN_MS = 10_000
+
+TABLES = ("counts_live", "counts", "fates", "ledger")
+
+#: The tag that stands for all tweets of a minute.
+ALL_TWEETS = ""
+
+#: Measures of a (minute, tag, form): each is a sum over tweets, `authors` a theta sketch of author ids.
+MEASURES = ("tweets", "originals", "retweets", "quotes", "replies")
+
+#: Why a landed line was put aside: a closed list.
+QUARANTINE_REASONS = ("not_json", "not_object", "no_id", "bad_time", "bad_encoding", "too_large")
+
+
+def check_stream(name: str) -> str:
+    """The name itself, or ValueError saying what a stream may be called."""
+    if not isinstance(name, str) or not STREAM_NAME.fullmatch(name):
+        raise ValueError(
+            f"stream name {name!r}: expected a lower-case letter, then up to 39 of a-z, 0-9 and _")
+    return name
+
+
+@dataclass(frozen=True)
+class StreamPaths:
+    """Where one stream keeps its things in HDFS; absolute paths without scheme."""
+
+    stream: str
+    root: str = "/hashtide"
+
+    def __post_init__(self) -> None:
+        check_stream(self.stream)
+
+    @property
+    def base(self) -> str:
+        """The snapshottable root: one HDFS snapshot of it holds checkpoint, tables, control and progress."""
+        return f"{self.root}/streams/{self.stream}"
+
+    def checkpoint(self, generation: int) -> str:
+        return f"{self.base}/checkpoint/{generation_name(generation)}"
+
+    @property
+    def control(self) -> str:
+        return f"{self.base}/control"
+
+    @property
+    def desired(self) -> str:
+        """{"state": "running" | "stopped" | "parked", ...}: what the watchdog compares with."""
+        return f"{self.control}/desired.json"
+
+    @property
+    def epochs(self) -> str:
+        """One file a launch, 000017.json, and one a YARN attempt, 000017.a2; all by exclusive create."""
+        return f"{self.control}/epoch"
+
+    def epoch(self, number: int) -> str:
+        return f"{self.epochs}/{number:06d}.json"
+
+    def claim(self, epoch: int, attempt: int) -> str:
+        return f"{self.epochs}/{epoch:06d}.a{attempt}"
+
+    @property
+    def generations(self) -> str:
+        return f"{self.control}/generation"
+
+    def generation(self, number: int) -> str:
+        return f"{self.generations}/{generation_name(number)}.json"
+
+    def stop(self, epoch: int) -> str:
+        """The marker by whose existence the driver of this epoch ends after its batch."""
+        return f"{self.control}/stop/{epoch:06d}"
+
+    @property
+    def progress(self) -> str:
+        return f"{self.base}/progress"
+
+    @property
+    def heartbeat(self) -> str:
+        return f"{self.progress}/heartbeat.json"
+
+    @property
+    def batches(self) -> str:
+        """Directory of <generation>-<batch_id>.json: files, lines, fates, watermark of each batch."""
+        return f"{self.progress}/batches"
+
+    def table(self, name: str) -> str:
+        if name not in TABLES:
+            raise ValueError(f"table {name!r}: expected one of {', '.join(TABLES)}")
+        return f"{self.base}/tables/{name}"
+
+    @property
+    def landing(self) -> str:
+        return f"{self.root}/landing/{self.stream}"
+
+    def landing_hour(self, ms: int) -> str:
+        """The directory that takes files whose last arrival is in the hour of `ms` (UTC)."""
+        at = datetime.fromtimestamp(ms / 1000, timezone.utc)
+        return f"{self.landing}/dt={at:%Y-%m-%d}/hr={at:%H}"
+
+    @property
+    def throughs(self) -> str:
+        return f"{self.landing}/_through"
+
+    def through(self, source: str) -> str:
+        """{"through_ms": ...}: all that this source received before that instant is in landing."""
+        return f"{self.throughs}/{source}.json"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.root}/quarantine/{self.stream}"
+
+    @property
+    def archive(self) -> str:
+        return f"{self.root}/archive/{self.stream}"
+
+
+def releases(root: str = "/hashtide") -> str:
+    return f"{root}/releases"
+
+
+def generation_name(number: int) -> str:
+    return f"g{number:04d}"
+
+
+_LANDING_FILE = re.compile(r"(\d{13})-(\d{13})-([a-z][a-z0-9_]{0,39})-([0-9a-z]{1,40})\.jsonl")
+
+#: The same expression for Spark's regexp_extract on `_metadata.file_name`: groups first_ms, last_ms, source, unique.
+LANDING_FILE_PATTERN = r"^(\d{13})-(\d{13})-([a-z][a-z0-9_]{0,39})-([0-9a-z]{1,40})\.jsonl$"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """Arrival and source of the lines of one immutable landing file, as its name tells them.
+
+    `last_ms` counts as the arrival of all its lines. A line is a record's bytes as received and one \\n.
+    """
+
+    first_ms: int
+    last_ms: int
+    source: str
+    unique: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_ms:013d}-{self.last_ms:013d}-{self.source}-{self.unique}.jsonl"
+
+    @classmethod
+    def parse(cls, name: str) -> LandingFile:
+        """ValueError where the name is not one of ours."""
+        match = _LANDING_FILE.fullmatch(name)
+        if not match:
+            raise ValueError(f"landing file {name!r}: expected <first_ms>-<last_ms>-<source>-<unique>.jsonl")
+        return cls(int(match[1]), int(match[2]), match[3], match[4])
+
+
+def stream_tag(stream: str) -> str:
+    """The YARN tag that every application of this stream carries."""
+    return f"hashtide-{check_stream(stream)}"
+
+
+def epoch_tag(stream: str, epoch: int) -> str:
+    return f"{stream_tag(stream)}-e{epoch}"
+
+
+def launch_tag(launch_id: str) -> str:
+    return f"hashtide-launch-{launch_id.lower()}"
+
+
+def txn_app_id(stream: str, generation: int) -> str:
+    """Delta's application id for the keyed commit of a batch; its version is the batch id."""
+    return f"{stream}-{generation_name(generation)}"
