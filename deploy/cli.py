@@ -1,0 +1,55 @@
+"""`deploy/hashtide VERB`: human text by default, --json where a program may read it.
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachable.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from deploy.errors import HashtideError
+from deploy.verbs import backfill, ingest, local, results, stream, tests
+
+EPILOG = """\
+examples:
+  deploy/hashtide up                          start everything on this machine, end with the top tags
+  deploy/hashtide top --minutes 5 --json      what is being tweeted
+  deploy/hashtide status                      every process, the stream, how fresh its counts are
+  deploy/hashtide stream stop                 finish the running batch, then stop
+  deploy/hashtide backfill --from 2026-03-01T10 --to 2026-03-01T12
+  deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
+  deploy/hashtide down                        stop what `up` started; data stays
+
+exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachable
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="hashtide", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for family in (local, results, stream, backfill, ingest, tests):
+        family.add_to(verbs)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    try:
+        args = parser().parse_args(argv)
+        return int(args.run(args))
+    except HashtideError as error:
+        print(f"hashtide: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("hashtide: interrupted; `deploy/hashtide status` shows what runs", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader went away, as `| head` does; keep the interpreter from complaining while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

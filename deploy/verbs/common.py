@@ -1,0 +1,89 @@
+"""Options that verbs share, and how they print."""
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from deploy import config, hdfs
+from deploy.config import Cluster
+from deploy.errors import BadUse
+from spark_apps.contract import HOUR_MS, check_stream
+
+
+def add_verb(verbs: Any, name: str, run: Any, text: str, *, cluster: bool = True, stream: bool = True,
+             as_json: bool = True) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+    verb.set_defaults(run=run)
+    if cluster:
+        verb.add_argument("--cluster", metavar="FILE", help="cluster file or a name in deploy/conf (default: the local one)")
+    if stream:
+        verb.add_argument("--stream", type=stream_name, default="hashtags", help="stream (default: %(default)s)")
+    if as_json:
+        verb.add_argument("--json", action="store_true", help="print JSON")
+    return verb
+
+
+def stream_name(text: str) -> str:
+    try:
+        return check_stream(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 on")
+    return int(text)
+
+
+def hour(text: str) -> int:
+    """`2026-03-01T10` (UTC) as ms."""
+    try:
+        at = datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an hour of UTC such as 2026-03-01T10") from None
+    return int(at.timestamp()) * 1000
+
+
+def hours(from_ms: int, to_ms: int) -> list[int]:
+    """The hours from and to, both included."""
+    if to_ms < from_ms:
+        raise BadUse(f"--to {iso(to_ms)} is before --from {iso(from_ms)}")
+    return list(range(from_ms, to_ms + 1, HOUR_MS))
+
+
+def open_cluster(args: argparse.Namespace) -> tuple[Cluster, hdfs.Client]:
+    cluster = config.load(args.cluster)
+    return cluster, hdfs.Client(cluster)
+
+
+def iso(ms: int | None, spec: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    return datetime.fromtimestamp(ms / 1000, timezone.utc).strftime(spec) if ms is not None else "-"
+
+
+def dump(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Steps:
+    """Says each step with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        print(f"[{time.monotonic() - self.began:5.1f} s] {text}", flush=True)
+
+
+def table(rows: list[list[str]], header: list[str]) -> str:
+    """Columns as wide as their widest cell."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+                     for row in [header, *rows])

@@ -1,0 +1,153 @@
+"""Reading results: real Delta tables in a directory, written by the same library that reads them."""
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
+from deploy.tables import Tables, display
+from spark_apps.contract import HOUR_MS, MEASURES, MINUTE_MS, StreamPaths
+
+TEN = 1_772_359_200_000   # 2026-03-01T10:00Z
+STAMP = pa.timestamp("us", tz="UTC")
+
+
+class Directory:
+    """The files of control/, in a plain directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read_json(self, path: str) -> dict[str, Any] | None:
+        file = self.root / path.lstrip("/")
+        return json.loads(file.read_text()) if file.is_file() else None
+
+    def list(self, path: str) -> list[str]:
+        folder = self.root / path.lstrip("/")
+        return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+
+class Stream:
+    """A stream's tables, filled row by row."""
+
+    def __init__(self, root: Path) -> None:
+        cluster = Cluster("test", Hdfs(f"file://{root}", ("http://nowhere:1",)), Yarn(("http://nowhere:1",)),
+                          Spark(), Airflow())
+        self.root, self.paths = root, StreamPaths("hashtags")
+        self.tables = Tables(cluster, "hashtags", Directory(root))
+
+    def live(self, minute: int, tag: str, form: str, tweets: int, generation: int = 1, batch: int = 0) -> None:
+        self._append("counts_live", minute, tag, form, tweets, {
+            "generation": pa.array([generation], pa.int32()), "batch_id": pa.array([batch], pa.int64())})
+
+    def final(self, minute: int, tag: str, form: str, tweets: int) -> None:
+        self._append("counts", minute, tag, form, tweets, {"revision": pa.array([1], pa.int32())})
+
+    def seal(self, hour_ms: int) -> None:
+        self._write("ledger", {"hour": stamps(hour_ms), "revision": pa.array([1], pa.int32()),
+                               "through_ms": pa.array([hour_ms + HOUR_MS]), "counts_version": pa.array([0]),
+                               "complete": pa.array([True])}, [])
+
+    def open_generation(self, number: int, parent: int | None, through_batch: int | None = None) -> None:
+        file = self.root / self.paths.generation(number).lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        named = None if parent is None else f"g{parent:04d}"
+        file.write_text(json.dumps({"parent": named, "through_batch": through_batch}))
+
+    def _append(self, table: str, minute: int, tag: str, form: str, tweets: int, more: dict[str, pa.Array]) -> None:
+        at = TEN + minute * MINUTE_MS
+        measures = {name: pa.array([tweets if name in ("tweets", "originals") else 0]) for name in MEASURES}
+        self._write(table, {"window_start": stamps(at), "tag": pa.array([tag]), "form": pa.array([form]), **measures,
+                            "hour": stamps(at - at % HOUR_MS), **more}, ["hour"])
+
+    def _write(self, table: str, columns: dict[str, pa.Array], by: list[str]) -> None:
+        write_deltalake(f"file://{self.root}{self.paths.table(table)}", pa.table(columns), mode="append",
+                        partition_by=by or None)
+
+
+def stamps(ms: int) -> pa.Array:
+    return pa.array([datetime.fromtimestamp(ms / 1000, timezone.utc)], STAMP)
+
+
+@pytest.fixture()
+def stream(tmp_path: Path) -> Stream:
+    return Stream(tmp_path)
+
+
+def tweets(stream: Stream, from_minute: int = 0, to_minute: int = 120) -> dict[tuple[int, str], int]:
+    found = stream.tables.counts(TEN + from_minute * MINUTE_MS, TEN + to_minute * MINUTE_MS)
+    out: dict[tuple[int, str], int] = {}
+    for (ms, tag, _), measures in found.items():
+        at = ((ms - TEN) // MINUTE_MS, tag)
+        out[at] = out.get(at, 0) + measures[0]
+    return out
+
+
+def test_a_stream_without_tables_has_no_counts(stream: Stream) -> None:
+    assert tweets(stream) == {}
+    assert stream.tables.top(TEN) is None
+
+
+def test_increments_of_several_batches_add_up(stream: Stream) -> None:
+    stream.live(3, "spark", "Spark", 2, batch=0)
+    stream.live(3, "spark", "Spark", 5, batch=1)
+    assert tweets(stream) == {(3, "spark"): 7}
+
+
+def test_a_sealed_hour_comes_from_counts_and_every_other_from_counts_live(stream: Stream) -> None:
+    stream.live(3, "spark", "spark", 2)
+    stream.live(63, "spark", "spark", 4)
+    stream.final(3, "spark", "spark", 3)
+    stream.final(63, "spark", "spark", 9)
+    stream.seal(TEN)
+    assert tweets(stream) == {(3, "spark"): 3, (63, "spark"): 4}
+
+
+def test_an_hour_whose_ledger_row_is_not_yet_written_is_not_sealed(stream: Stream) -> None:
+    stream.live(3, "spark", "spark", 2)
+    stream.final(3, "spark", "spark", 3)
+    assert tweets(stream) == {(3, "spark"): 2}
+
+
+def test_what_a_parent_counted_after_the_batch_its_child_came_from_is_retracted(stream: Stream) -> None:
+    stream.open_generation(1, None)
+    stream.open_generation(2, 1, through_batch=4)
+    stream.live(1, "a", "a", 10, generation=1, batch=4)
+    stream.live(2, "a", "a", 100, generation=1, batch=5)
+    stream.live(2, "a", "a", 1, generation=2, batch=5)
+    assert tweets(stream) == {(1, "a"): 10, (2, "a"): 1}
+
+
+def test_only_minutes_of_the_window_count(stream: Stream) -> None:
+    for minute in (4, 5, 6):
+        stream.live(minute, "a", "a", 1)
+    assert tweets(stream, 5, 6) == {(5, "a"): 1}
+
+
+def test_top_ends_with_the_newest_minute_and_leaves_the_row_of_all_tweets_aside(stream: Stream) -> None:
+    stream.live(0, "old", "old", 50)
+    for tag, n in (("", 9), ("b", 4), ("a", 4), ("c", 5)):
+        stream.live(20, tag, tag, n)
+    top = stream.tables.top(TEN + HOUR_MS, minutes=5, n=2)
+    assert top is not None
+    assert (top.from_ms, top.to_ms, top.all_tweets) == (TEN + 16 * MINUTE_MS, TEN + 21 * MINUTE_MS, 9)
+    assert [(t.rank, t.tag, t.tweets) for t in top.tags] == [(1, "c", 5), (2, "a", 4)]
+
+
+def test_a_tag_is_shown_in_its_most_frequent_form(stream: Stream) -> None:
+    stream.live(1, "kpop", "KPOP", 3)
+    stream.live(2, "kpop", "Kpop", 2)
+    stream.live(3, "kpop", "Kpop", 2)
+    top = stream.tables.top(TEN + HOUR_MS)
+    assert top is not None
+    assert top.tags[0].display == "Kpop"
+
+
+def test_of_two_forms_as_frequent_the_lower_code_points_win() -> None:
+    assert display([("b", 1), ("B", 1), ("a", 0)]) == "B"
