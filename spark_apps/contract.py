@@ -89,6 +89,23 @@ class StreamPaths:
         """The marker by whose existence the driver of this epoch ends after its batch."""
         return f"{self.control}/stop/{epoch:06d}"
 
+    def kill(self, epoch: int) -> str:
+        """{"why": ...}: written before an application of this epoch is killed, so that nobody adopts it."""
+        return f"{self.control}/kill/{epoch:06d}.json"
+
+    @property
+    def restarts(self) -> str:
+        return f"{self.control}/restarts"
+
+    def restart(self, epoch: int) -> str:
+        """How this epoch's application ended where nobody wanted it to: the restart policy's memory."""
+        return f"{self.restarts}/{epoch:06d}.json"
+
+    @property
+    def holder(self) -> str:
+        """{"holder", "epoch", "time_ms"}: the lease of the task that watches this stream, renewed while it does."""
+        return f"{self.control}/holder.json"
+
     @property
     def progress(self) -> str:
         return f"{self.base}/progress"
@@ -96,6 +113,10 @@ class StreamPaths:
     @property
     def heartbeat(self) -> str:
         return f"{self.progress}/heartbeat.json"
+
+    def result(self, epoch: int) -> str:
+        """{"reason": "stop" | "error" | ..., "error": ...}: what the driver of this epoch wrote last."""
+        return f"{self.progress}/result-{epoch:06d}.json"
 
     @property
     def batches(self) -> str:
