@@ -112,6 +112,8 @@ class StreamPaths:
 
     @property
     def heartbeat(self) -> str:
+        """{"time_ms", "epoch", "attempt", "generation", "batch_id", "commit_ms", "backlog_files", ...}: replaced by
+        rename, also while the source is idle; `commit_ms` is when the last batch was committed."""
         return f"{self.progress}/heartbeat.json"
 
     def result(self, epoch: int) -> str:
