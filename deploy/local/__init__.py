@@ -1,0 +1,1 @@
+"""The one-machine cluster: real daemons as processes of this machine, on loopback, under one instance directory."""

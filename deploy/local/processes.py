@@ -1,0 +1,158 @@
+"""Processes of an instance: started detached, recorded by pid and start time, ended only where both still match."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.errors import TimedOut
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# Children of a test's own process must be waited for, or they stay as zombies.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Record:
+    """run/<name>.json. `created` is the kernel's start time of the pid: together they name one process for ever."""
+
+    name: str
+    pid: int
+    created: float
+    boot: str
+    stop_signal: int
+    digest: str         # of the command, environment and configuration it was started with
+    since: float        # seconds since 1970
+
+    @classmethod
+    def read(cls, run: Path, name: str) -> Record | None:
+        try:
+            return cls(**json.loads((run / f"{name}.json").read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write(self, run: Path) -> None:
+        part = run / f"{self.name}.json.part"
+        part.write_text(json.dumps(asdict(self)))
+        part.replace(run / f"{self.name}.json")
+
+    def process(self) -> psutil.Process | None:
+        """The process itself while it lives; never another that got its pid."""
+        if self.boot != boot_id():
+            return None
+        if child := _children.get(self.pid):
+            child.poll()
+        try:
+            found = psutil.Process(self.pid)
+            same = found.create_time() == self.created and found.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return found if same else None
+
+
+def boot_id() -> str:
+    return _BOOT_ID.read_text().strip()
+
+
+def records(run: Path) -> dict[str, Record]:
+    found = (Record.read(run, path.stem) for path in sorted(run.glob("*.json")))
+    return {record.name: record for record in found if record}
+
+
+def spawn(run: Path, name: str, argv: Sequence[str], env: Mapping[str, str], *, log: Path, cwd: Path,
+          stop_signal: int = signal.SIGTERM, digest: str = "") -> Record:
+    """A session of its own, so that neither a closed terminal nor ^C there ends it."""
+    with open(log, "ab") as out:
+        child = subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.STDOUT, start_new_session=True)
+    _children[child.pid] = child
+    try:
+        created = psutil.Process(child.pid).create_time()
+    except psutil.Error:
+        created = 0.0
+    record = Record(name, child.pid, created, boot_id(), int(stop_signal), digest, time.time())
+    record.write(run)
+    return record
+
+
+def end(run: Path, record: Record, *, deadline: float = 20.0) -> None:
+    """Asks it to stop, waits, then kills it and what it left of its session; forgets the record."""
+    rest = session(record)
+    if main := record.process():
+        _signal([main], record.stop_signal)
+        _gone([main], deadline)
+        rest = {*rest, *session(record)}
+    finish([p for p in rest if p.is_running()])
+    (run / f"{record.name}.json").unlink(missing_ok=True)
+
+
+def kill(record: Record) -> None:
+    """kill -9 of the process alone, as an accident would; the record stays, so that it counts as dead."""
+    if main := record.process():
+        _signal([main], signal.SIGKILL)
+        _gone([main], 10.0)
+
+
+def session(record: Record) -> set[psutil.Process]:
+    """The process and those of its session, also where it is gone itself: the kernel keeps a session's number."""
+    if record.boot != boot_id() or (psutil.pid_exists(record.pid) and not record.process()
+                                    and not _is_zombie(record.pid)):
+        return set()
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == record.pid and process.create_time() >= record.created:
+                found.add(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def marked(variable: str, value: str) -> list[psutil.Process]:
+    """Processes that carry the mark of an instance in their environment: containers, spark-submits of its tasks."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(variable) == value and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return [p for p in found if p.pid != os.getpid()]
+
+
+def finish(left: Iterable[psutil.Process], *, grace: float = 5.0) -> None:
+    """SIGTERM, a grace, SIGKILL. TimedOut names what even that did not end."""
+    left = list(left)
+    _signal(left, signal.SIGTERM)
+    _gone(left, grace)
+
+
+def _signal(targets: Iterable[psutil.Process], number: int) -> None:
+    for process in targets:
+        try:
+            process.send_signal(number)
+        except psutil.Error:
+            continue
+
+
+def _gone(targets: list[psutil.Process], deadline: float) -> None:
+    _, alive = psutil.wait_procs(targets, timeout=deadline)
+    _signal(alive, signal.SIGKILL)
+    _, alive = psutil.wait_procs(alive, timeout=10)
+    alive = [p for p in alive if p.is_running() and not _is_zombie(p.pid)]
+    if alive:
+        raise TimedOut(f"waited 10 s for killed processes to go: {', '.join(str(p.pid) for p in alive)}")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
