@@ -23,15 +23,16 @@ def write(instance: Instance) -> None:
 
 
 def sections(instance: Instance) -> dict[str, dict[str, str]]:
-    spark_env = instance.home / "envs" / "spark"
+    pyspark = _pyspark(instance.home / "envs" / "spark")
     delta = sorted((instance.home / "jars" / "delta").glob("*.jar"))
     return {
         "hdfs": {"default_fs": f"hdfs://{HOST}:{instance.ports.namenode}", "webhdfs": instance.url("namenode_web"),
                  "user": instance.user},
         "yarn": {"resourcemanagers": instance.url("resourcemanager_web"),
                  "max_app_attempts": str(hadoop_conf.MAX_ATTEMPTS)},
-        "spark": {"submit": str(spark_env / "bin" / "spark-submit"), "hadoop_conf_dir": str(instance.conf),
-                  "python": str(spark_env / "bin" / "python"), "yarn_jars": f"local:{_pyspark(spark_env)}/jars/*",
+        # Not the one in the environment's bin: that asks the python3 of the PATH where Spark is.
+        "spark": {"submit": str(pyspark / "bin" / "spark-submit"), "hadoop_conf_dir": str(instance.conf),
+                  "python": str(instance.python("spark")), "yarn_jars": f"local:{pyspark}/jars/*",
                   "jars": ",".join(f"local:{jar}" for jar in delta)},
         "spark.conf": {
             # Drivers and executors listen on loopback too, whatever the machine's name resolves to.
