@@ -1,0 +1,233 @@
+"""One launch of a stream: at most one driver that can commit, whoever asks and wherever it is cut off.
+
+    look up live applications --one of ours--> adopt it
+        | none        \\--dying or more than one--> wait until terminal, kill all but the newest epoch; again
+        v
+    young intent without an application? --yes--> wait it out; again
+        | no
+        v
+    write the intent: control/epoch/<n+1>.json by exclusive create --lost--> again
+        | won
+        v
+    submit detached -> confirm by tag
+"""
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from deploy import artifact, restart_policy, submit
+from deploy.artifact import Release
+from deploy.config import Cluster
+from deploy.errors import BadUse, Refused, TimedOut
+from deploy.yarn import LIVE, Application
+from spark_apps.contract import StreamPaths, check_stream, epoch_tag, launch_tag, stream_tag
+
+#: How long an intent may be without an application before it counts as given up.
+INTENT_TIMEOUT_MS = int(submit.SUBMIT_TIMEOUT_S * 1000) + 20_000
+#: A driver whose heartbeat is younger than this lives, whatever an RM that lost its memory says.
+HEARTBEAT_FRESH_MS = 30_000
+LAUNCH_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """The parameters of a stream's launch; BadUse names every one that is out of range."""
+
+    stream: str
+    trigger_seconds: int = 10
+    max_files: int = 60
+    watermark_minutes: int = 10
+    release: str = ""        # "" adopts whatever runs, and publishes this checkout where nothing does
+
+    def __post_init__(self) -> None:
+        faults = []
+        try:
+            check_stream(self.stream)
+        except ValueError as error:
+            faults.append(str(error))
+        for name, low, high in (("trigger_seconds", 1, 300), ("max_files", 1, 10_000), ("watermark_minutes", 1, 1440)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                faults.append(f"{name} = {value!r}: expected a whole number from {low} to {high}")
+        if faults:
+            raise BadUse("; ".join(faults))
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> StreamSpec:
+        """From DAG parameters or desired.json; what it does not know, it leaves."""
+        return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if raw.get(name) is not None})
+
+    def args(self, root: str, generation: int, epoch: int, shuffle_partitions: int) -> tuple[str, ...]:
+        return ("--stream", self.stream, "--root", root, "--generation", str(generation), "--epoch", str(epoch),
+                "--trigger-seconds", str(self.trigger_seconds), "--max-files", str(self.max_files),
+                "--watermark", f"{self.watermark_minutes} minutes", "--shuffle-partitions", str(shuffle_partitions))
+
+
+class Files(artifact.Files, Protocol):
+    """What of deploy.hdfs.Client is needed here."""
+
+    def read_json(self, path: str) -> dict[str, Any] | None: ...
+
+    def write_json(self, path: str, obj: Any) -> None: ...
+
+    def create_exclusive(self, path: str, obj: Any) -> bool: ...
+
+    def list(self, path: str) -> list[str]: ...
+
+    def status(self, path: str) -> dict[str, Any] | None: ...
+
+    def statuses(self, path: str) -> dict[str, dict[str, Any]]: ...
+
+
+class Yarn(submit.Applications, Protocol):
+    def kill(self, app_id: str) -> None: ...
+
+    def attempts(self, app_id: str) -> list[dict[str, Any]]: ...
+
+
+@dataclass
+class Launcher:
+    """Everything a launch touches, so that a test can hold each."""
+
+    cluster: Cluster
+    hdfs: Files
+    yarn: Yarn
+    start: Callable[[Cluster, submit.Job, str], submit.Client] = submit.start
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    say: Callable[[str], None] = lambda text: None
+    new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
+
+    def launch(self, spec: StreamSpec, who: str = "", why: str = "",
+               timeout_s: float = LAUNCH_TIMEOUT_S) -> Application:
+        """The stream's one live application, adopted or new.
+
+        Refused where one of another release runs; SubmitFailed, TimedOut, Unreachable as deploy.submit has them.
+        """
+        paths = StreamPaths(spec.stream, self.cluster.root)
+        deadline = self.monotonic() + timeout_s
+        while True:
+            if found := self._adopt(spec, paths):
+                return found
+            wait = self._what_to_wait_for(spec, paths)
+            if not wait:
+                if launched := self._submit(spec, paths, who, why):
+                    return launched
+                continue
+            if self.monotonic() >= deadline:
+                raise TimedOut(f"stream {spec.stream}: waited {timeout_s:.0f} s to launch it: {wait}")
+            self.say(wait)
+            self.sleep(2.0)
+
+    # 1 and 2: what is there
+
+    def live(self, stream: str) -> list[Application]:
+        """Live applications of the stream, oldest epoch first."""
+        return sorted(self.yarn.apps(tag=stream_tag(stream), states=LIVE), key=lambda app: app.epoch(stream))
+
+    def _adopt(self, spec: StreamSpec, paths: StreamPaths) -> Application | None:
+        live = self.live(spec.stream)
+        for old in live[:-1]:
+            self.kill(paths, old, f"superseded by epoch {live[-1].epoch(spec.stream)}")
+        if len(live) != 1 or self._is_ending(live[0], paths):
+            return None
+        app, epoch = live[0], live[0].epoch(spec.stream)
+        if epoch < (newest := newest_epoch(self.hdfs, paths)):
+            # It came after its intent was given up, and its fence will not let it commit.
+            self.kill(paths, app, f"superseded by epoch {newest}")
+            return None
+        release = (self.hdfs.read_json(paths.epoch(epoch)) or {}).get("release", "")
+        if spec.release and release and release != spec.release:
+            raise Refused(f"stream {spec.stream} runs release {release} as {app.id}, wanted is {spec.release}; "
+                          f"stop it first: `deploy/hashtide stream stop --stream {spec.stream}`")
+        self.say(f"adopting {app.id}, epoch {epoch}, {app.state}")
+        return app
+
+    def _is_ending(self, app: Application, paths: StreamPaths) -> bool:
+        epoch = app.epoch(paths.stream)
+        return (app.dying or self.hdfs.status(paths.stop(epoch)) is not None
+                or self.hdfs.status(paths.kill(epoch)) is not None)
+
+    def _what_to_wait_for(self, spec: StreamSpec, paths: StreamPaths) -> str:
+        """Why no driver may be submitted yet; empty where one may."""
+        if live := self.live(spec.stream):
+            return f"waiting for the end of {', '.join(app.id for app in live)}"
+        epoch = newest_epoch(self.hdfs, paths)
+        if not epoch or self.hdfs.read_json(paths.restart(epoch)) is not None:
+            return ""
+        if self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
+            return ""
+        age = self.now_ms() - self._intent_ms(paths, epoch)
+        if age < INTENT_TIMEOUT_MS:
+            return f"waiting for epoch {epoch}, whose spark-submit may still be on its way ({age // 1000} s)"
+        beat = self.hdfs.read_json(paths.heartbeat) or {}
+        if beat.get("epoch") == epoch and self.now_ms() - int(beat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS:
+            return f"waiting for epoch {epoch}, unknown to YARN but with a fresh heartbeat"
+        return ""
+
+    def _intent_ms(self, paths: StreamPaths, epoch: int) -> int:
+        # The file's own time serves where its writer was cut off before its content.
+        intent = self.hdfs.read_json(paths.epoch(epoch)) or {}
+        status = self.hdfs.status(paths.epoch(epoch)) or {}
+        return int(intent.get("time_ms") or status.get("modificationTime") or 0)
+
+    def kill(self, paths: StreamPaths, app: Application, why: str) -> None:
+        """Leaves word why, then kills."""
+        self.say(f"killing {app.id}: {why}")
+        self.hdfs.create_exclusive(paths.kill(app.epoch(paths.stream)), {"why": why, "time_ms": self.now_ms()})
+        self.yarn.kill(app.id)
+
+    # 3 and 4: intent, submission
+
+    def _submit(self, spec: StreamSpec, paths: StreamPaths, who: str, why: str) -> Application | None:
+        """None where somebody else won this epoch."""
+        release = self._release(spec)
+        generation, partitions = self._generation(paths)
+        epoch, launch_id = newest_epoch(self.hdfs, paths) + 1, self.new_id()
+        intent = {"launch_id": launch_id, "release": release.version, "generation": generation, "who": who, "why": why,
+                  "time_ms": self.now_ms(), "parameters": asdict(spec)}
+        if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
+            return None
+        tag = launch_tag(launch_id)
+        job = submit.Job("stream", f"hashtide {spec.stream} e{epoch}", self.cluster.yarn.stream_queue,
+                         (stream_tag(spec.stream), epoch_tag(spec.stream, epoch), tag),
+                         spec.args(self.cluster.root, generation, epoch, partitions), release)
+        self.say(f"submitting epoch {epoch}, generation {generation}, release {release.version}")
+        try:
+            client = self.start(self.cluster, job, f"{spec.stream}-{epoch:06d}")
+            app = submit.confirm(self.yarn, client, tag, monotonic=self.monotonic, sleep=self.sleep)
+        except (submit.SubmitFailed, TimedOut, BadUse) as error:
+            # The client is gone for certain, so nobody need wait this intent out.
+            kind = restart_policy.classify(str(error), otherwise="submit_failed")
+            record = restart_policy.Restart(epoch, self.now_ms(), kind, str(error))
+            self.hdfs.create_exclusive(paths.restart(epoch), record.as_json())
+            raise
+        self.say(f"{app.id} is {app.state}")
+        return app
+
+    def _release(self, spec: StreamSpec) -> Release:
+        if spec.release:
+            return artifact.find(self.hdfs, spec.release, self.cluster.root)
+        return artifact.publish(self.hdfs, self.cluster.root)
+
+    def _generation(self, paths: StreamPaths) -> tuple[int, int]:
+        """(number, shuffle partitions) of the newest one; the partitions hold for the life of its checkpoint."""
+        cores = self.cluster.spark.executors * self.cluster.spark.executor_cores
+        numbers = [int(name[1:5]) for name in self.hdfs.list(paths.generations) if name[1:5].isdigit()]
+        number = max(numbers, default=1)
+        if not numbers:
+            self.hdfs.create_exclusive(paths.generation(1), {
+                "parent": None, "shuffle_partitions": cores, "time_ms": self.now_ms()})
+        made = self.hdfs.read_json(paths.generation(number)) or {}
+        return number, int(made.get("shuffle_partitions") or cores)
+
+
+def newest_epoch(hdfs: Files, paths: StreamPaths) -> int:
+    """0 before the first launch."""
+    names = (name.split(".")[0] for name in hdfs.list(paths.epochs) if name.endswith(".json"))
+    return max((int(name) for name in names if name.isdigit()), default=0)

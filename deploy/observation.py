@@ -1,0 +1,151 @@
+"""One look at a stream, and what it means: changes nothing, concludes nothing from silence."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy import restart_policy
+from deploy.errors import Unreachable
+from deploy.launch import INTENT_TIMEOUT_MS, Files, Launcher, newest_epoch
+from deploy.restart_policy import Decision, Event, Restart
+from deploy.yarn import Application
+from spark_apps.contract import StreamPaths, epoch_tag
+
+#: A driver reads its stop marker between batches; past this it is killed, which loses nothing but time.
+STOP_TIMEOUT_MS = 5 * 60_000
+#: The first batch of a JVM takes 11 s where the cores are free, several times that where they are not.
+STARTUP_MS = 180_000
+STALL_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at a stream. `unknown` says what could not be seen; nothing may be concluded then."""
+
+    stream: str
+    now_ms: int
+    unknown: str = ""
+    desired: dict[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    intent_ms: int = 0                   # when it was written
+    app: Application | None = None       # of the newest epoch, live or not
+    others: tuple[Application, ...] = ()   # live ones of older epochs
+    heartbeat: dict[str, Any] = field(default_factory=dict)   # of the newest epoch only
+    result: dict[str, Any] = field(default_factory=dict)      # of the newest epoch
+    stop_ms: int | None = None           # when its stop was asked for
+    kill: dict[str, Any] = field(default_factory=dict)        # why its kill was asked for
+    history: tuple[Restart, ...] = ()    # result and history are read only where no application lives
+
+    @property
+    def wanted(self) -> bool:
+        return self.desired.get("state") == "running"
+
+
+def observe(tools: Launcher, stream: str) -> Observation:
+    """Never raises Unreachable: what does not answer is unknown, not dead."""
+    try:
+        return _observe(tools, StreamPaths(stream, tools.cluster.root))
+    except Unreachable as error:
+        return Observation(stream, tools.now_ms(), unknown=str(error))
+
+
+def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
+    hdfs, epoch = tools.hdfs, newest_epoch(tools.hdfs, paths)
+    live = tools.live(paths.stream)
+    mine = tools.yarn.apps(tag=epoch_tag(paths.stream, epoch)) if epoch else []
+    beat = hdfs.read_json(paths.heartbeat) or {}
+    stop = hdfs.status(paths.stop(epoch)) if epoch else None
+    over = not (mine and mine[-1].live)
+    return Observation(
+        paths.stream, tools.now_ms(), "", hdfs.read_json(paths.desired) or {}, epoch,
+        int((hdfs.read_json(paths.epoch(epoch)) or {}).get("time_ms") or 0) if epoch else 0, mine[-1] if mine else None,
+        tuple(app for app in live if app.epoch(paths.stream) != epoch),
+        beat if beat.get("epoch") == epoch else {},
+        (hdfs.read_json(paths.result(epoch)) or {}) if epoch and over else {},
+        int(stop["modificationTime"]) if stop else None,
+        (hdfs.read_json(paths.kill(epoch)) or {}) if epoch else {},
+        history(hdfs, paths) if over else ())
+
+
+def history(hdfs: Files, paths: StreamPaths, last: int = 20) -> tuple[Restart, ...]:
+    """The newest ends, oldest first."""
+    names = [name for name in hdfs.list(paths.restarts) if name.endswith(".json")][-last:]
+    return tuple(Restart.of(hdfs.read_json(f"{paths.restarts}/{name}") or {}) for name in names)
+
+
+# decide: pure
+
+def event(seen: Observation) -> Event:
+    """What the observation means."""
+    if seen.unknown:
+        return Event("outage", seen.unknown)
+    app = seen.app
+    if app and app.live:
+        return Event("running", f"{app.id} is {app.state}")
+    if not seen.wanted:
+        return Event("stopped", f"desired state is {seen.desired.get('state', 'not set')}")
+    if app is None and _may_yet_appear(seen):
+        return Event("outage", f"epoch {seen.epoch} is unknown to YARN, but may be on its way or still alive")
+    return Event("died", restart=_end(seen))
+
+
+def decide(seen: Observation) -> Decision:
+    since = int(seen.desired.get("since_ms") or 0)
+    return restart_policy.decide(seen.history, event(seen), seen.now_ms, since_ms=since)
+
+
+def _end(seen: Observation) -> Restart:
+    """How the newest epoch ended, as it was written down or as it looks."""
+    for known in seen.history:
+        if known.epoch == seen.epoch:
+            return known
+    app, beat = seen.app, seen.heartbeat
+    at = (app.finished_ms if app else 0) or seen.now_ms
+    evidence, kind = _evidence(seen)
+    commit = int(beat.get("commit_ms") or 0)
+    return Restart(seen.epoch, at, kind, evidence[:1000], app.id if app else "", beat.get("batch_id"),
+                   max(0, commit - app.started_ms) if app and commit else 0, commit)
+
+
+def _evidence(seen: Observation) -> tuple[str, str]:
+    """(text, class): our own kill, the driver's last words, then YARN's."""
+    if seen.kill:
+        return str(seen.kill.get("why")), str(seen.kill.get("class") or "superseded")
+    if seen.stop_ms is not None:
+        return "stopped on request", "superseded"
+    app = seen.app
+    if app is None:
+        return f"YARN knows no application of epoch {seen.epoch}", "forgotten"
+    error = str(seen.result.get("error") or "")
+    if error:
+        return error, restart_policy.classify(error)
+    if app.state == "KILLED":
+        return app.diagnostics or "killed in YARN", "killed"
+    if app.final_status == "SUCCEEDED":
+        # Exit 0 with no stop request is an accident.
+        return f"ended by itself: {seen.result.get('reason') or 'no reason given'}", "ended"
+    return app.diagnostics or f"{app.state}, {app.final_status}", restart_policy.classify(app.diagnostics)
+
+
+def _may_yet_appear(seen: Observation) -> bool:
+    if any(known.epoch == seen.epoch for known in seen.history):
+        return False
+    return (seen.now_ms - seen.intent_ms < INTENT_TIMEOUT_MS
+            or seen.now_ms - int(seen.heartbeat.get("time_ms") or 0) < STALL_MS)
+
+
+def overdue_stop(seen: Observation) -> bool:
+    return bool(seen.app and seen.app.live and seen.stop_ms and seen.now_ms - seen.stop_ms > STOP_TIMEOUT_MS)
+
+
+def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int) -> bool:
+    """RUNNING, and for longer than max(3 triggers, 60 s) without a commit. Whether that is a stall, landing tells.
+
+    `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS.
+    """
+    if not (seen.app and seen.app.state == "RUNNING") or seen.stop_ms is not None:
+        return False
+    last = int(seen.heartbeat.get("commit_ms") or 0)
+    if last <= started_ms:
+        return seen.now_ms - started_ms > STARTUP_MS
+    return seen.now_ms - last > max(3 * trigger_seconds * 1000, STALL_MS)

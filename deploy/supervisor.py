@@ -1,0 +1,107 @@
+"""A stream that should run: observe -> decide -> act; what is decided is written down before anything is done.
+
+The trigger in Airflow and the command line use these, with the same memory in HDFS: desired.json, the newest epoch, the
+heartbeat, each epoch's result, the restarts so far.
+"""
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
+from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long
+from deploy.restart_policy import Decision, Park
+from deploy.yarn import Application
+from spark_apps.contract import LandingFile, StreamPaths
+
+
+def stalled(tools: Launcher, seen: Observation) -> str:
+    """Why the running application counts as stalled; empty where it does not: an idle source is no stall."""
+    trigger = int(seen.desired.get("parameters", {}).get("trigger_seconds") or 10)
+    if seen.app is None or not quiet_too_long(seen, trigger, seen.app.started_ms):
+        return ""
+    attempts = tools.yarn.attempts(seen.app.id)
+    started = int(attempts[-1].get("startTime") or 0) if attempts else seen.app.started_ms
+    if not quiet_too_long(seen, trigger, started):
+        return ""
+    last = int(seen.heartbeat.get("commit_ms") or 0)
+    waiting = landed_between(tools.hdfs, StreamPaths(seen.stream, tools.cluster.root), last, seen.now_ms - STALL_MS)
+    if not waiting:
+        return ""
+    return f"no commit for {(seen.now_ms - max(last, started)) // 1000} s while {waiting} landed files wait"
+
+
+def landed_between(hdfs: Files, paths: StreamPaths, after_ms: int, before_ms: int) -> int:
+    """Landing files of the last hours that became visible within (after, before]."""
+    found = 0
+    for hour in (before_ms, before_ms - 3_600_000):
+        for name, status in hdfs.statuses(paths.landing_hour(hour)).items():
+            if after_ms < int(status["modificationTime"]) <= before_ms and _is_landing(name):
+                found += 1
+    return found
+
+
+def _is_landing(name: str) -> bool:
+    try:
+        LandingFile.parse(name)
+    except ValueError:
+        return False
+    return True
+
+
+def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None:
+    """Desired state becomes running; the restart budget begins anew where it was not."""
+    paths = StreamPaths(spec.stream, tools.cluster.root)
+    before = tools.hdfs.read_json(paths.desired) or {}
+    since = before.get("since_ms") if before.get("state") == "running" else None
+    tools.hdfs.write_json(paths.desired, {
+        "state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
+        "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()})
+
+
+def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped") -> int:
+    """Desired state becomes `state`, and the newest epoch's driver is asked to end after its batch; its epoch or 0."""
+    paths = StreamPaths(stream, tools.cluster.root)
+    desired = tools.hdfs.read_json(paths.desired) or {}
+    tools.hdfs.write_json(paths.desired, {**desired, "state": state, "who": who, "why": why,
+                                          "time_ms": tools.now_ms()})
+    epoch = newest_epoch(tools.hdfs, paths)
+    if epoch:
+        tools.hdfs.create_exclusive(paths.stop(epoch), {"who": who, "why": why, "time_ms": tools.now_ms()})
+    return epoch
+
+
+def settle(tools: Launcher, seen: Observation) -> Decision:
+    """Acts on what needs no new application, and returns what is decided: the caller submits, or ends.
+
+    Kills the application whose stop is overdue or that stalls, writes down an end, parks.
+    """
+    paths = StreamPaths(seen.stream, tools.cluster.root)
+    decision = decide(seen)
+    if seen.unknown or seen.app is None and not seen.epoch:
+        return decision
+    if seen.app and seen.app.live:
+        if overdue_stop(seen):
+            kill(tools, paths, seen.app, "its stop took too long", "superseded")
+        elif seen.wanted and not seen.kill and (why := stalled(tools, seen)):
+            kill(tools, paths, seen.app, why, "stalled")
+        return decision
+    if (end := event(seen).restart) and end not in seen.history:
+        tools.hdfs.create_exclusive(paths.restart(end.epoch), end.as_json())
+    if isinstance(decision, Park):
+        stop(tools, seen.stream, "supervisor", decision.reason, "parked")
+    return decision
+
+
+def kill_own(tools: Launcher, stream: str, epoch: int, why: str) -> bool:
+    """Kills the live application of this epoch and of no other; whether there was one."""
+    paths = StreamPaths(stream, tools.cluster.root)
+    mine = [app for app in tools.live(stream) if app.epoch(stream) == epoch]
+    for app in mine:
+        kill(tools, paths, app, why, "superseded")
+    return bool(mine)
+
+
+def kill(tools: Launcher, paths: StreamPaths, app: Application, why: str, kind: str) -> None:
+    tools.hdfs.create_exclusive(paths.kill(app.epoch(paths.stream)),
+                                {"why": why, "class": kind, "time_ms": tools.now_ms()})
+    tools.yarn.kill(app.id)
