@@ -1,0 +1,78 @@
+"""`python -m deploy.local.simulator`: one process in the foreground; SIGTERM ends it with its ledgers written."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from deploy.errors import BadUse, HashtideError
+from deploy.local.simulator.generator import Generator
+from deploy.local.simulator.server import Server, Settings
+from spark_apps.clock import Clock
+
+_MAX_RATE = 5_000
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="simulator", allow_abbrev=False,
+                                     description="A loopback server that speaks X's v2 filtered stream.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8950, help="0: any free one, printed (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=50, help=f"tweets a second, at most {_MAX_RATE} (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clock-offset-ms", type=int, default=0, help="shift of the clock that dates the tweets")
+    parser.add_argument("--dir", type=Path, required=True, help="where the ledgers go")
+    parser.add_argument("--token-file", type=Path, help="the bearer token to ask for (default: any will do)")
+    parser.add_argument("--limit", type=int, help="send this many tweets, then keep-alives only")
+    parser.add_argument("--duration-s", type=float, help="send this long, then keep-alives only")
+    parser.add_argument("--keep-alive-s", type=float, default=20)
+    parser.add_argument("--max-connections", type=int, default=1, help="more get 429 TooManyConnections")
+    parser.add_argument("--edits-change-tags", action="store_true", help="edited tweets may bring other tags")
+    return parser
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    if not 0 < args.rate <= _MAX_RATE:
+        raise BadUse(f"--rate {args.rate:g}: expected more than 0 and at most {_MAX_RATE}")
+    token = None
+    if args.token_file:
+        try:
+            token = args.token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadUse(f"--token-file {args.token_file}: {error.strerror}") from None
+        if not token:
+            raise BadUse(f"--token-file {args.token_file}: it is empty")
+    return Settings(args.dir, args.rate, token, args.limit, args.duration_s, args.keep_alive_s, args.max_connections,
+                    Clock(args.clock_offset_ms))
+
+
+async def _run(args: argparse.Namespace, settings: Settings) -> None:
+    server = Server(settings, Generator(args.seed, args.edits_change_tags))
+    try:
+        port = await server.start(args.host, args.port)
+    except OSError as error:
+        raise BadUse(f"--port {args.port}: {error.strerror}; is one running? choose another port") from None
+    ended = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, ended.set)
+    print(f"simulator on http://{args.host}:{port}, {settings.rate:g} tweets/s, seed {args.seed}, "
+          f"ledgers in {settings.directory}", flush=True)
+    await ended.wait()
+    await server.stop()
+
+
+def main() -> int:
+    args = _parser().parse_args()
+    try:
+        settings = _settings(args)
+        asyncio.run(_run(args, settings))
+    except HashtideError as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
