@@ -31,6 +31,9 @@ MEASURES = ("tweets", "originals", "retweets", "quotes", "replies")
 #: Why a landed line was put aside: a closed list.
 QUARANTINE_REASONS = ("not_json", "not_object", "no_id", "bad_time", "bad_encoding", "too_large")
 
+#: A landed line longer than this is put aside as too_large; the longest real posts are a few per cent of it.
+MAX_LINE_BYTES = 1 << 20
+
 
 def check_stream(name: str) -> str:
     """The name itself, or ValueError saying what a stream may be called."""
@@ -124,6 +127,15 @@ class StreamPaths:
     def batches(self) -> str:
         """Directory of <generation>-<batch_id>.json: files, lines, fates, watermark of each batch."""
         return f"{self.progress}/batches"
+
+    def result(self, epoch: int) -> str:
+        """How the newest attempt of this epoch ended: {"reason": "stop" | error class, "message", "batch_id", ...}."""
+        return f"{self.progress}/result-{epoch:06d}.json"
+
+    def seal_result(self, hour_ms: int) -> str:
+        """What the newest seal of this hour did: {hour, revision, rows, tweets, changed, ...}."""
+        at = datetime.fromtimestamp(hour_ms / 1000, timezone.utc)
+        return f"{self.progress}/seal/{at:%Y-%m-%dT%H}.json"
 
     def table(self, name: str) -> str:
         if name not in TABLES:
