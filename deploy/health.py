@@ -1,0 +1,90 @@
+"""Is a stream healthy: one verdict in words, from YARN, the heartbeat and what should be."""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deploy.launch import Launcher
+from deploy.observation import Observation, observe
+from deploy.supervisor import stalled
+
+
+@dataclass(frozen=True)
+class Health:
+    """`ok` where the state of the stream is the one asked for and nothing holds it up."""
+
+    stream: str
+    ok: bool
+    verdict: str
+    application: str
+    state: str
+    epoch: int
+    generation: int | None
+    batch_id: int | None
+    batch_seconds: float | None
+    trigger_seconds: float | None
+    rows_per_second: float | None
+    commit_age_seconds: float | None
+    late: int | None
+    duplicates: int | None
+    state_rows: int | None
+    spark_ui: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        lines = [f"stream {self.stream}: {self.verdict}"]
+        if self.application:
+            lines.append(f"  application  {self.application} {self.state}, epoch {self.epoch}  {self.spark_ui}")
+        if self.batch_id is not None:
+            lines.append(f"  last batch   {self.batch_id} of generation {self.generation}: {_s(self.batch_seconds)} of a "
+                         f"{_s(self.trigger_seconds)} trigger, {self.rows_per_second or 0:.0f} rows/s, "
+                         f"committed {_s(self.commit_age_seconds)} ago")
+            lines.append(f"  state        {_n(self.state_rows)} identities; since start: {_n(self.duplicates)} duplicates, "
+                         f"{_n(self.late)} late")
+        return "\n".join(lines)
+
+
+def health(tools: Launcher, stream: str) -> Health:
+    return judge(observe(tools, stream), tools)
+
+
+def judge(seen: Observation, tools: Launcher) -> Health:
+    app, beat = seen.app, seen.heartbeat
+    ok, verdict = _verdict(seen, tools)
+    commit = beat.get("commit_ms")
+    return Health(
+        seen.stream, ok, verdict, app.id if app else "", app.state if app else "", seen.epoch, beat.get("generation"),
+        beat.get("batch_id"), beat.get("batch_s"), beat.get("trigger_s"), beat.get("rows_per_s"),
+        (seen.now_ms - commit) / 1000 if commit else None, beat.get("late"), beat.get("duplicates"),
+        beat.get("state_rows"), app.tracking_url if app and app.live else "")
+
+
+def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:
+    wanted = str(seen.desired.get("state") or "never submitted")
+    if seen.unknown:
+        return False, f"unknown: {seen.unknown}"
+    if seen.others:
+        return False, f"{len(seen.others)} more application(s) than one: {', '.join(a.id for a in seen.others)}"
+    live = seen.app is not None and seen.app.live
+    if not live:
+        if wanted == "running":
+            return False, "should run and does not; its supervisor or the watchdog starts it again"
+        why = f": {seen.desired.get('why')}" if seen.desired.get("why") else ""
+        return wanted == "stopped", wanted + (why if wanted == "parked" else "")
+    if wanted != "running" or seen.stop_ms is not None:
+        return False, "stopping"
+    if not seen.heartbeat:
+        return False, "starting"
+    if why := stalled(tools, seen):
+        return False, f"stalled: {why}"
+    return True, "running"
+
+
+def _s(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"
+
+
+def _n(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"

@@ -1,0 +1,60 @@
+"""`ingest replay`: an archive of tweets as a stream of its own, ending with its hours sealed."""
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from deploy import config, provision
+from deploy.config import Cluster
+from deploy.errors import BadUse, HashtideError
+from deploy.verbs.backfill import print_sealed, seal
+from deploy.verbs.common import Steps, add_verb, dump, open_cluster
+
+ROOT = Path(__file__).parents[2]
+
+
+def add_to(verbs: Any) -> None:
+    family = verbs.add_parser("ingest", help="replay an archive of tweets", description="Ingest beside the live service.")
+    of = family.add_subparsers(dest="ingest_verb", metavar="VERB", required=True)
+    verb = add_verb(of, "replay", replay, "Land an archive of tweets (v2 records or pages, v1.1 statuses; plain or gzip) "
+                    "by its created_at, and seal its hours.")
+    verb.add_argument("files", nargs="+", metavar="FILE")
+    verb.add_argument("--no-seal", action="store_true", help="only land")
+    verb.set_defaults(stream="replay")
+
+
+def replay(args: argparse.Namespace) -> int:
+    for name in args.files:
+        if name != "-" and not Path(name).is_file():
+            raise BadUse(f"{name}: no such file")
+    cluster, files = open_cluster(args)
+    say = (lambda text: None) if args.json else Steps()
+    provision.provision(files, cluster, args.stream)
+    landed = land(cluster, args.stream, args.files)
+    say(f"landed {landed['lines']:,} lines in {landed['files']:,} files, {len(landed['hours'])} hour(s)")
+    sealed = [] if args.no_seal or not landed["hours"] else seal(
+        cluster, files, args.stream, landed["hours"], through_ms=landed["through_ms"], by="ingest replay", say=say)
+    if args.json:
+        dump({**landed, "sealed": sealed})
+    else:
+        print_sealed(sealed)
+    return 0
+
+
+def land(cluster: Cluster, stream: str, names: list[str]) -> dict[str, Any]:
+    """Runs the ingest package, which may not be imported from here."""
+    spool = config.home() / "spool" / f"replay-{stream}"
+    command = [sys.executable, "-P", "-m", "spark_apps.ingest", "replay", "--stream", stream, "--root", cluster.root,
+               "--webhdfs", ",".join(cluster.hdfs.webhdfs), "--user", cluster.hdfs.user, "--spool", str(spool), "--json",
+               "--", *names]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        error = HashtideError(f"ingest replay: {last}")
+        error.exit_code = done.returncode if done.returncode in (1, 2, 3) else 1
+        raise error
+    return dict(json.loads(done.stdout))
