@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import psutil
 
 from deploy.errors import BadUse
-from deploy.local import hadoop, hadoop_conf, ini, processes
+from deploy.local import airflow, hadoop, hadoop_conf, ini, postgres, processes
 from deploy.local.instance import INSTANCE_VARIABLE, Instance
 from deploy.local.processes import Record
 from deploy.local.service import Say, Service, start_all
 
 HADOOP = ("resourcemanager", "nodemanager", "namenode", "datanode")
-GROUPS = {"hadoop": HADOOP}
+AIRFLOW = ("postgres", "airflow-api", "airflow-scheduler", "airflow-dags", "airflow-triggerer")
+ALL = (*HADOOP, *AIRFLOW)
+GROUPS = {"hadoop": HADOOP, "airflow": AIRFLOW, "all": ALL}
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,20 @@ class Status:
     state: str
     pid: int | None = None
     url: str = ""
-    rss_mb: int | None = None
+    rss_mb: int | None = None       # resident, of the process and those it forked
     since: float | None = None
 
 
 def services(instance: Instance, names: Sequence[str]) -> list[Service]:
     """The services of these names, in start order."""
-    found = []
+    found: list[Service] = []
+    if "postgres" in names:
+        # First: it is soon there, and Airflow's tables are made while the Hadoop daemons come up.
+        found.append(postgres.service(instance))
     if set(names) & set(HADOOP):
         found += hadoop.services(instance)
+    if set(names) & set(AIRFLOW[1:]):
+        found += airflow.services(instance)
     unknown = set(names) - {s.name for s in found}
     if unknown:
         raise BadUse(f"no service {', '.join(sorted(unknown))}")
@@ -48,6 +55,8 @@ def start(instance: Instance, names: Sequence[str] = HADOOP, *, extra: Sequence[
         hadoop_conf.write(instance)
         ini.write(instance)
         start_all(instance, [*services(instance, names), *extra], say)
+        if "airflow-api" in names:
+            airflow.make_pool(instance)
 
 
 def stop(instance: Instance, names: Sequence[str] | None = None, *, say: Say = lambda text: None) -> list[str]:
@@ -75,24 +84,25 @@ def kill(instance: Instance, name: str) -> None:
 
 
 def status(instance: Instance) -> list[Status]:
-    """Every service that was started and not stopped, in start order."""
-    found = sorted(processes.records(instance.run).values(), key=lambda record: record.since)
-    return [_status(instance, record) for record in found]
+    """Every service that belongs to an instance or was started in it."""
+    found = processes.records(instance.run)
+    names = [*ALL, *(name for name in found if name not in ALL)]
+    return [_status(name, found.get(name)) for name in names]
 
 
-def _status(instance: Instance, record: Record) -> Status:
-    url = {"airflow-api": "airflow", "simulator": "simulator"}.get(record.name, f"{record.name}_web")
-    url = instance.url(url) if hasattr(instance.ports, url) else ""
-    process = record.process()
-    if not process:
-        return Status(record.name, "dead", None, url, None, record.since)
-    rss = sum(_rss(p) for p in processes.session(record))
-    return Status(record.name, "running", record.pid, url, rss // 2**20, record.since)
+def _status(name: str, record: Record | None) -> Status:
+    if not record:
+        return Status(name, "stopped")
+    if not record.process():
+        return Status(name, "dead", url=record.url, since=record.since)
+    return Status(name, "running", record.pid, record.url, sum(map(_memory, processes.session(record))) // 2**20,
+                  record.since)
 
 
-def _rss(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
+    """Pages that forked processes share are counted once."""
     try:
-        return int(process.memory_info().rss)
+        return int(process.memory_full_info().pss)
     except psutil.Error:
         return 0
 
@@ -101,4 +111,5 @@ def delete_data(instance: Instance) -> None:
     """Forgets everything: HDFS, applications, Airflow's history. Only of a stopped instance."""
     if alive := [s.name for s in status(instance) if s.state == "running"]:
         raise BadUse(f"still running: {', '.join(alive)}; stop them first")
+    postgres.delete(instance)
     shutil.rmtree(instance.dir, ignore_errors=True)

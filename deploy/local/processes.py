@@ -30,6 +30,7 @@ class Record:
     stop_signal: int
     digest: str         # of the command, environment and configuration it was started with
     since: float        # seconds since 1970
+    url: str = ""
 
     @classmethod
     def read(cls, run: Path, name: str) -> Record | None:
@@ -67,7 +68,7 @@ def records(run: Path) -> dict[str, Record]:
 
 
 def spawn(run: Path, name: str, argv: Sequence[str], env: Mapping[str, str], *, log: Path, cwd: Path,
-          stop_signal: int = signal.SIGTERM, digest: str = "") -> Record:
+          stop_signal: int = signal.SIGTERM, digest: str = "", url: str = "") -> Record:
     """A session of its own, so that neither a closed terminal nor ^C there ends it."""
     with open(log, "ab") as out:
         child = subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
@@ -77,7 +78,7 @@ def spawn(run: Path, name: str, argv: Sequence[str], env: Mapping[str, str], *, 
         created = psutil.Process(child.pid).create_time()
     except psutil.Error:
         created = 0.0
-    record = Record(name, child.pid, created, boot_id(), int(stop_signal), digest, time.time())
+    record = Record(name, child.pid, created, boot_id(), int(stop_signal), digest, time.time(), url)
     record.write(run)
     return record
 

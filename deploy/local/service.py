@@ -77,7 +77,8 @@ def start_all(instance: Instance, services: Sequence[Service], say: Say) -> None
         say(f"starting {service.name}")
         live[service.name] = service, processes.spawn(
             run, service.name, service.argv, service.env, log=instance.logs / f"{service.name}.out",
-            cwd=service.cwd or instance.dir, stop_signal=service.stop_signal, digest=service.digest)
+            cwd=service.cwd or instance.dir, stop_signal=service.stop_signal, digest=service.digest,
+            url=service.url)
     for service, record in live.values():
         await_ready(instance, service, record)
         if service in missing:
