@@ -119,17 +119,14 @@ class StreamPaths:
         rename, also while the source is idle; `commit_ms` is when the last batch was committed."""
         return f"{self.progress}/heartbeat.json"
 
-    def result(self, epoch: int) -> str:
-        """{"reason": "stop" | "error" | ..., "error": ...}: what the driver of this epoch wrote last."""
-        return f"{self.progress}/result-{epoch:06d}.json"
-
     @property
     def batches(self) -> str:
         """Directory of <generation>-<batch_id>.json: files, lines, fates, watermark of each batch."""
         return f"{self.progress}/batches"
 
     def result(self, epoch: int) -> str:
-        """How the newest attempt of this epoch ended: {"reason": "stop" | error class, "message", "batch_id", ...}."""
+        """How the newest attempt of this epoch ended: {"reason": "stop" | "fenced" | error class, "error": one
+        line, empty where nothing failed, "batch_id", ...}."""
         return f"{self.progress}/result-{epoch:06d}.json"
 
     def seal_result(self, hour_ms: int) -> str:
