@@ -24,7 +24,7 @@ def directories(cluster: Cluster, stream: str) -> dict[str, str]:
     return {**dict.fromkeys(shared, SHARED), **dict.fromkeys(private, PRIVATE)}
 
 
-def provision(cluster: Cluster, hdfs: Client, stream: str) -> list[str]:
+def provision(hdfs: Client, cluster: Cluster, stream: str) -> list[str]:
     """Makes directories, modes, owner, snapshottable root, release; what it had to change, a line each."""
     changed: list[str] = []
     for path, mode in directories(cluster, stream).items():

@@ -42,7 +42,7 @@ def tools_of(cluster: Cluster, files: hdfs.Client, say: Any = lambda text: None)
 
 def provision_stream(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
-    made = provision.provision(cluster, files, args.stream)
+    made = provision.provision(files, cluster, args.stream)
     if args.json:
         dump(made)
     else:
