@@ -11,7 +11,9 @@ import json
 import secrets
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,16 @@ def services(instance: Instance) -> list[Service]:
     """In start order; PostgreSQL must be among what is started before."""
     if not instance.python("airflow").exists():
         raise BadUse(f"no environment in {instance.home}/envs/airflow: run `deploy/hashtide up`")
-    common: dict[str, Any] = {"after": ("postgres",), "deadline": 180, "env": environment(instance),
-                              "extra": {"airflow.cfg": write_configuration(instance)}}
-    api = {"ports": ("airflow",), "url": instance.url("airflow"), "prepare": lambda: migrate(instance)}
-    return [Service(name, [*_program(instance), *args], ready=_ready(instance, word), **common,
-                    **(api if name == "airflow-api" else {})) for name, (args, word) in _PROCESSES.items()]
+    common = partial(Service, env=environment(instance), after=("postgres",), deadline=180,
+                     extra={"airflow.cfg": write_configuration(instance)})
+    found = []
+    for name, (args, word) in _PROCESSES.items():
+        service = common(name, [*_program(instance), *args], ready=_ready(instance, word))
+        if name == "airflow-api":
+            service = replace(service, ports=("airflow",), url=instance.url("airflow"),
+                              prepare=lambda: migrate(instance))
+        found.append(service)
+    return found
 
 
 def _program(instance: Instance) -> list[str]:

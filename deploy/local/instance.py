@@ -83,7 +83,7 @@ class Instance:
         return {**kept, "JAVA_HOME": str(java_home()), INSTANCE_VARIABLE: str(self.dir),
                 "HASHTIDE_HOME": str(self.home), "HASHTIDE_CLUSTER": str(self.ini), "PYTHONPATH": str(REPO),
                 "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-                "NO_PROXY": "*", "no_proxy": "*", **more}
+                "NO_PROXY": f"{HOST},localhost", "no_proxy": f"{HOST},localhost", **more}
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -34,7 +34,7 @@ def service(instance: Instance) -> Service:
     argv = _as_owner([_program("postgres"), "-D", str(data_dir(instance)), "-p", str(port), *settings])
     return Service(
         "postgres", argv, instance.environment(), ready=lambda record: _ready(instance), ports=("postgres",),
-        prepare=lambda: create_once(instance), cwd=Path("/"), stop_signal=signal.SIGINT, grace=30)
+        prepare=lambda: create_once(instance), cwd=Path("/"), stop_signal=signal.SIGINT)
 
 
 def data_dir(instance: Instance) -> Path:

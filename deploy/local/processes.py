@@ -83,7 +83,7 @@ def spawn(run: Path, name: str, argv: Sequence[str], env: Mapping[str, str], *, 
     return record
 
 
-def end(run: Path, record: Record, *, deadline: float = 20.0) -> None:
+def end(run: Path, record: Record, *, deadline: float = 30.0) -> None:
     """Asks it to stop, waits, then kills it and what it left of its session; forgets the record."""
     rest = session(record)
     if main := record.process():
@@ -128,7 +128,7 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     return [p for p in found if p.pid != os.getpid()]
 
 
-def finish(left: Iterable[psutil.Process], *, grace: float = 5.0) -> None:
+def finish(left: Iterable[psutil.Process], *, grace: float = 2.0) -> None:
     """SIGTERM, a grace, SIGKILL. TimedOut names what even that did not end."""
     left = list(left)
     _signal(left, signal.SIGTERM)
@@ -154,6 +154,6 @@ def _gone(targets: list[psutil.Process], deadline: float) -> None:
 
 def _is_zombie(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

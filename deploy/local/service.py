@@ -35,7 +35,6 @@ class Service:
     prepare: Callable[[], None] | None = None
     stop_signal: int = signal.SIGTERM
     deadline: float = 60.0          # seconds from its start until it must be ready
-    grace: float = 20.0             # seconds from the stop signal until it is killed
     cwd: Path | None = None
     log: Path | None = None
     extra: Mapping[str, str] = field(default_factory=dict)   # contents of configuration that the digest covers

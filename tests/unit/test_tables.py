@@ -75,7 +75,7 @@ def stamps(ms: int) -> pa.Array:
     return pa.array([datetime.fromtimestamp(ms / 1000, timezone.utc)], STAMP)
 
 
-@pytest.fixture()
+@pytest.fixture
 def stream(tmp_path: Path) -> Stream:
     return Stream(tmp_path)
 

@@ -1,0 +1,80 @@
+"""The rules of a stream: what is missing is added, and what carries this stream's tag but is not wanted is deleted."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import tweepy
+
+from spark_apps.ingest.errors import IngestError, Unreachable, WrongUse
+
+log = logging.getLogger(__name__)
+
+_LONGEST, _MOST, _AT_ONCE = 1024, 1000, 100
+
+
+@dataclass(frozen=True)
+class Change:
+    add: tuple[str, ...]
+    delete: tuple[str, ...]   # ids
+
+
+def tag(stream: str) -> str:
+    """Marks the rules that this stream made; rules without it belong to others and are left alone."""
+    return f"hashtide-{stream}"
+
+
+def plan(wanted: Sequence[str], present: Sequence[tweepy.StreamRule], own: str) -> Change:
+    """Pure: what makes the stream's own rules the wanted ones. A rule that somebody else made serves as well."""
+    values = {rule.value for rule in present}
+    return Change(tuple(v for v in dict.fromkeys(wanted) if v not in values),
+                  tuple(str(rule.id) for rule in present if rule.tag == own and rule.value not in wanted))
+
+
+def ensure(client: tweepy.StreamingClient, wanted: Sequence[str], stream: str) -> Change:
+    """IngestError with the platform's words where it takes a rule not; Unreachable where it does not answer."""
+    try:
+        change = plan(wanted, client.get_rules().data or [], tag(stream))
+        # Deleted first: there may be no room for both.
+        for some in _slices(change.delete):
+            client.delete_rules(list(some))
+        for some in _slices(change.add):
+            _refuse(client.add_rules([tweepy.StreamRule(value, tag(stream)) for value in some]).errors)
+    except PermissionError as error:
+        raise IngestError(str(error)) from None
+    except requests.RequestException as error:
+        raise Unreachable(f"the rules endpoint does not answer as it should ({type(error).__name__}); is --url right?"
+                          ) from None
+    log.info("rules: %d wanted, %d added, %d deleted", len(wanted), len(change.add), len(change.delete))
+    return change
+
+
+def read(values: Sequence[str], file: Path | None) -> list[str]:
+    """The rules given one by one and those of a file, one a line; # begins a comment line. WrongUse names every fault."""
+    found = list(values)
+    if file:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongUse(f"--rules-file {file}: {error}") from None
+        found += [line.strip() for line in lines if line.strip() and not line.startswith("# ")]
+    faults = [f"{rule[:40]!r}... has {len(rule)} characters, at most {_LONGEST}" for rule in found if len(rule) > _LONGEST]
+    faults += [f"{len(found)} rules, at most {_MOST}"] if len(found) > _MOST else []
+    if faults:
+        raise WrongUse("rules: " + "; ".join(faults))
+    return found
+
+
+def _refuse(errors: Sequence[dict[str, object]]) -> None:
+    # A duplicate is a rule that somebody added in the meantime.
+    bad = [e for e in errors if e.get("title") != "DuplicateRule"]
+    if bad:
+        raise IngestError("the platform refuses rules: " + "; ".join(
+            f"{e.get('value')!r}: {e.get('title')} {e.get('details') or e.get('detail') or ''}".strip() for e in bad))
+
+
+def _slices(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[i:i + _AT_ONCE] for i in range(0, len(values), _AT_ONCE)]
