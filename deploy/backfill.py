@@ -1,8 +1,7 @@
 """Sealing hours: which ones, how far landing is complete, the batch job that does it, and what it says it did."""
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -24,14 +23,13 @@ MAX_HOURS = 24 * 31
 
 @dataclass(frozen=True)
 class Seal:
-    """One batch: hours (ms, ascending) of a stream, with the lines that arrived before `through_ms`.
+    """One batch: hours of a stream, ascending, each with the instant through which its lines are read: (ms, ms).
 
     `late_within_hours` instead of hours: those of the last so many hours for which later lines have arrived.
     """
 
     stream: str
-    hours: tuple[int, ...] = ()
-    through_ms: int = 0
+    hours: tuple[tuple[int, int], ...] = ()
     gap: str = ""                      # why the hours are not complete
     late_within_hours: int = 0
     by: str = ""
@@ -41,10 +39,11 @@ class Seal:
             check_stream(self.stream)
         except ValueError as error:
             raise BadUse(str(error)) from None
-        if any(hour % HOUR_MS for hour in self.hours):
+        if any(hour % HOUR_MS for hour, _ in self.hours):
             raise BadUse("a seal takes whole hours")
-        if len(self.hours) > MAX_HOURS:
-            raise BadUse(f"{len(self.hours)} hours at once, at most {MAX_HOURS}: split the range")
+        if bool(self.hours) == bool(self.late_within_hours):
+            raise BadUse("a seal takes hours, or the hours with late lines: one of the two")
+        check_range(self.hours)
 
 
 class Marks(Protocol):
@@ -69,20 +68,66 @@ class Through:
     def seal_through(self, hour_ms: int) -> int:
         """The instant to seal through: all that is landed, up to the horizon. Beyond it the same for ever."""
         landed = min(self.marks.values(), default=0)
-        needed = hour_ms + HOUR_MS + LATENESS_MS
-        if landed < needed:
+        if landed < needed(hour_ms):
             landed = max(self.marks.values(), default=0)
-        return max(needed, min(landed, hour_ms + HOUR_MS + HORIZON_MS))
+        return max(needed(hour_ms), min(landed, hour_ms + HOUR_MS + HORIZON_MS))
 
 
-def through(hdfs: Marks, paths: StreamPaths, hour_ms: int) -> Through:
-    """The marks that count for this hour: a source a day behind it was taken out of service."""
-    marks = {}
+def marks(hdfs: Marks, paths: StreamPaths) -> dict[str, int]:
+    """Every source's mark (ms)."""
+    found = {}
     for name in hdfs.list(paths.throughs):
         if name.endswith(".json") and not name.startswith("."):
             mark = hdfs.read_json(f"{paths.throughs}/{name}") or {}
-            marks[name.removesuffix(".json")] = int(mark.get("through_ms") or 0)
-    return Through({source: ms for source, ms in marks.items() if ms >= hour_ms - HORIZON_MS})
+            found[name.removesuffix(".json")] = int(mark.get("through_ms") or 0)
+    return found
+
+
+def through(found: dict[str, int], hour_ms: int) -> Through:
+    """The marks that count for this hour: a source a day behind it was taken out of service."""
+    return Through({source: ms for source, ms in found.items() if ms >= hour_ms - HORIZON_MS})
+
+
+def needed(hour_ms: int) -> int:
+    return hour_ms + HOUR_MS + LATENESS_MS
+
+
+def seals(stream: str, hours: Sequence[int], found: dict[str, int], by: str) -> list[Seal]:
+    """The hours as they are now: those that are complete in one batch, those with a gap in another."""
+    complete, incomplete, gap = [], [], ""
+    for hour in hours:
+        at = through(found, hour)
+        missing = at.gap(needed(hour))
+        gap = gap or missing
+        (incomplete if missing else complete).append((hour, at.seal_through(hour)))
+    return [Seal(stream, tuple(group), why, by=by) for group, why in ((complete, ""), (incomplete, gap)) if group]
+
+
+def ripe(hours: Sequence[int], found: dict[str, int], now_ms: int) -> tuple[list[int], str]:
+    """(hours that need not wait any longer, what the others wait for)."""
+    ready, waiting = [], ""
+    for hour in hours:
+        missing = through(found, hour).gap(needed(hour))
+        if not missing or now_ms > needed(hour) + LIMIT_MS:
+            ready.append(hour)
+        else:
+            waiting = waiting or missing
+    return ready, waiting
+
+
+def has_landing(hdfs: Marks, paths: StreamPaths, hour_ms: int) -> bool:
+    """Whether there is anything to seal: lines that arrived in the hour or the next, or a source that is in service.
+
+    An hour before the stream's first line has nothing, nor has one after its sources went away.
+    """
+    days = [name for name in hdfs.list(paths.landing) if name.startswith("dt=")]
+    if not days or f"{paths.landing}/{days[0]}" > paths.landing_hour(hour_ms + HOUR_MS):
+        return False
+    if any(hdfs.list(paths.landing_hour(at)) for at in (hour_ms, hour_ms + HOUR_MS)):
+        return True
+    first = min(hdfs.list(f"{paths.landing}/{days[0]}"), default="hr=99")
+    begun = f"{paths.landing}/{days[0]}/{first}" <= paths.landing_hour(hour_ms)
+    return begun and any(ms > hour_ms for ms in marks(hdfs, paths).values())
 
 
 def parse_hour(text: str) -> int:
@@ -104,6 +149,18 @@ def hour_range(first: str, last: str) -> tuple[int, ...]:
     return tuple(range(from_ms, to_ms + 1, HOUR_MS))
 
 
+def span(hours: Sequence[int]) -> str:
+    """Hours as a person reads them."""
+    if len(hours) < 4:
+        return ", ".join(iso(hour)[:13] for hour in hours)
+    return f"{len(hours)} hours from {iso(hours[0])[:13]} to {iso(hours[-1])[:13]}"
+
+
+def check_range(hours: Sequence[Any]) -> None:
+    if len(hours) > MAX_HOURS:
+        raise BadUse(f"{len(hours)} hours at once, at most {MAX_HOURS}: split the range")
+
+
 def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -115,8 +172,7 @@ def seal_tag(stream: str) -> str:
     return f"hashtide-seal-{check_stream(stream)}"
 
 
-def submit_seal(tools: Launcher, seal: Seal, arguments: Callable[[Seal, str], tuple[str, ...]] | None = None,
-                release: str = "") -> Application:
+def submit_seal(tools: Launcher, seal: Seal, release: str = "") -> Application:
     """The batch's application, confirmed at the RM. Two at once on one hour are harmless: Delta keeps one."""
     root = tools.cluster.root
     made = artifact.find(tools.hdfs, release, root) if release else artifact.publish(tools.hdfs, root)
@@ -124,8 +180,8 @@ def submit_seal(tools: Launcher, seal: Seal, arguments: Callable[[Seal, str], tu
     tag = launch_tag(launch_id)
     what = f"{len(seal.hours)} h" if seal.hours else f"late within {seal.late_within_hours} h"
     job = submit.Job("batch", f"hashtide seal {seal.stream} {what}", tools.cluster.yarn.batch_queue,
-                     (seal_tag(seal.stream), tag), (arguments or args)(seal, root), made)
-    tools.say(f"submitting the seal of {seal.stream}: {', '.join(iso(h)[:13] for h in seal.hours[:5]) or what}")
+                     (seal_tag(seal.stream), tag), args(seal, root), made)
+    tools.say(f"submitting the seal of {seal.stream}: {span([hour for hour, _ in seal.hours]) or what}")
     client = tools.start(tools.cluster, job, f"seal-{seal.stream}-{launch_id[:12]}")
     return submit.confirm(tools.yarn, client, tag, monotonic=tools.monotonic, sleep=tools.sleep)
 
@@ -134,13 +190,14 @@ def args(seal: Seal, root: str) -> tuple[str, ...]:
     """hashtag_batch.py's arguments."""
     out = ["--stream", seal.stream, "--root", root]
     if seal.hours:
-        out += ["--hours", ",".join(iso(hour)[:13] for hour in seal.hours), "--through", str(seal.through_ms)]
+        out += ["--hours", ",".join(f"{iso(hour)[:13]}={through_ms}" for hour, through_ms in seal.hours)]
     else:
         out += ["--late-within-hours", str(seal.late_within_hours)]
     return (*out, *(("--incomplete", seal.gap) if seal.gap else ()), *(("--by", seal.by) if seal.by else ()))
 
 
-def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0) -> Application:
+def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0,
+              sleep: Callable[[float], None] | None = None) -> Application:
     """The terminal application; HashtideError where it did not succeed, TimedOut past `timeout_s`."""
     deadline = tools.monotonic() + timeout_s
     while True:
@@ -148,8 +205,9 @@ def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0) -> Applic
         if app is None or not app.live:
             return check_end(app_id, app)
         if tools.monotonic() >= deadline:
-            raise TimedOut(f"waited {timeout_s:.0f} s for the end of {app_id}, which is {app.state}; see its log in YARN")
-        tools.sleep(1.0)
+            raise TimedOut(f"waited {timeout_s:.0f} s for the end of {app_id}, which is {app.state}; "
+                           "see its log in YARN")
+        (sleep or tools.sleep)(1.0)
 
 
 def check_end(app_id: str, app: Application | None) -> Application:
@@ -157,20 +215,49 @@ def check_end(app_id: str, app: Application | None) -> Application:
         raise HashtideError(f"YARN has forgotten {app_id}; seal again")
     if app.state != "FINISHED" or app.final_status != "SUCCEEDED":
         reason = submit.last_meaningful_line(app.diagnostics)
-        raise HashtideError(f"{app.id} ended {app.state}, {app.final_status}: {reason}; its log: {app.am_container_logs}")
+        raise HashtideError(f"{app.id} ended {app.state}, {app.final_status}: {reason}; "
+                            f"its log: {app.am_container_logs}")
     return app
 
 
-def results(hdfs: Marks, paths: StreamPaths, hours: Iterable[int], since_ms: int = 0) -> list[dict[str, Any]]:
-    """What the seals wrote of each hour; HashtideError where one wrote nothing, whatever YARN says of it."""
-    found = []
-    for hour in hours:
-        result = hdfs.read_json(paths.seal_result(hour))
-        if not result or int(result.get("time_ms") or since_ms) < since_ms:
-            raise HashtideError(f"the seal of {iso(hour)[:13]} left no result at {paths.seal_result(hour)}")
-        found.append(result)
+def results(hdfs: Marks, paths: StreamPaths, hours: Iterable[int], since_ms: int = 0,
+            application: str = "") -> list[dict[str, Any]]:
+    """What the seals wrote of each hour; HashtideError where one wrote nothing since, whatever YARN says of it."""
+    return [_written(hdfs, paths.seal_result(hour), f"the seal of {iso(hour)[:13]}", since_ms, application)
+            for hour in hours]
+
+
+def is_sealed(hdfs: Marks, paths: StreamPaths, hour_ms: int, since_ms: int, application: str) -> bool:
+    return _is_new(hdfs.read_json(paths.seal_result(hour_ms)) or {}, since_ms, application)
+
+
+def late_results(hdfs: Marks, paths: StreamPaths, since_ms: int = 0, application: str = "") -> list[dict[str, Any]]:
+    """The same of a seal of late lines, which chose its hours itself."""
+    chosen = _written(hdfs, f"{paths.progress}/seal/late.json", "the seal of late lines", since_ms, application)
+    return results(hdfs, paths, [int(hour) for hour in chosen.get("hours") or ()], since_ms, application)
+
+
+def _written(hdfs: Marks, path: str, what: str, since_ms: int, application: str) -> dict[str, Any]:
+    found = hdfs.read_json(path) or {}
+    if not _is_new(found, since_ms, application):
+        raise HashtideError(f"{what} left no result at {path}: see the application's log, and seal again")
     return found
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _is_new(found: dict[str, Any], since_ms: int, application: str) -> bool:
+    # Another seal of the same hour may have come after ours; an older one proves nothing.
+    return bool(found) and (found.get("application", "") == application != ""
+                            or int(found.get("time_ms") or 0) >= since_ms)
+
+
+def describe(result: dict[str, Any]) -> str:
+    """One line for a person."""
+    state = "sealed again" if int(result.get("revision") or 1) > 1 else "sealed"
+    state = state if result.get("changed", True) else "unchanged"
+    parts = [f"{result['hour']} {state}, revision {result.get('revision')}",
+             f"{int(result.get('tweets') or 0):,} tweets, {int(result.get('rows') or 0):,} rows"]
+    if not result.get("complete", True):
+        parts.append(f"incomplete: {result.get('gap')}")
+    if not result.get("adds_up", True):
+        parts.append("the ledger does not add up")
+    return "; ".join(parts)

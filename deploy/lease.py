@@ -29,3 +29,10 @@ def held_by(tools: Launcher, stream: str) -> str:
     lease = tools.hdfs.read_json(StreamPaths(stream, tools.cluster.root).holder) or {}
     fresh = tools.now_ms() - int(lease.get("time_ms") or 0) < LEASE_MS
     return str(lease.get("holder") or "") if fresh else ""
+
+
+def let_go(tools: Launcher, stream: str, holder: str) -> None:
+    """The lease is nobody's, where it was `holder`'s: who comes next need not wait until it is stale."""
+    if held_by(tools, stream) == holder:
+        tools.hdfs.write_json(StreamPaths(stream, tools.cluster.root).holder,
+                              {"holder": "", "epoch": 0, "time_ms": tools.now_ms()})

@@ -1,0 +1,47 @@
+"""DAG hashtag_hourly."""
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, get_current_context, task
+
+from deploy.airflow import forms, work
+from deploy.airflow.seal_operator import SealOperator
+
+DOC = """
+### What it does
+Seals the hour of its data interval: waits until all that arrived is landed, runs the batch on YARN, replaces the hour
+in `counts` and writes its ledger row. A scheduled run seals every stream that has anything in that hour.
+
+Backfill (the button, or `airflow backfill create --dag-id hashtag_hourly --from-date ... --to-date ...
+--reprocess-behavior completed`) seals each hour of a range again: same lines, same rows, the same revision;
+later lines, a higher revision. Never a duplicate.
+
+### When not to use it
+* For many hours at once: `hashtag_backfill` with a range seals them in one application.
+* To repair the stream: the seal needs landing, never the stream; a parked stream does not hold it up.
+
+### States
+| state | meaning |
+| --- | --- |
+| success | sealed; the XCom of `seal` holds revision, rows and fates of the lines |
+| skipped | no stream has anything in this hour |
+| deferred | waits for landing (at most 90 minutes, then it seals as incomplete and names the gap), or for YARN |
+| scheduled, for long | pool `yarn_batch` is taken: one batch at a time |
+| up for retry, failed | the application failed or left no result; the log names both |
+
+### At night
+A failed hour stays in `counts_live`; nobody sees a hole. Mend the cause and clear the run: the same hour is sealed. An
+hour sealed as incomplete is taken care of by the nightly `hashtag_backfill` as soon as its lines are landed.
+"""
+
+with DAG("hashtag_hourly", description="Seal the hour", schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+         start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False, max_active_runs=4, doc_md=DOC,
+         tags=["hashtide", "batch"], params={"stream": forms.stream()},
+         default_args={"owner": "hashtide", "retries": 3, "retry_delay": 120}):
+
+    @task
+    def hours() -> list[dict]:
+        return work.hourly(get_current_context())
+
+    SealOperator.partial(task_id="seal", pool="yarn_batch").expand_kwargs(hours())

@@ -1,0 +1,1 @@
+"""Airflow's side of `deploy`: operators, triggers, links. Import deploy.airflow; `airflow` is the library."""

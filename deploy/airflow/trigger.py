@@ -1,0 +1,111 @@
+"""The trigger that holds a stream: polls, renews the lease, wakes its task where there is something to submit or end.
+
+All that must outlast it is in HDFS or in its arguments: Airflow may make it anew on another triggerer at any time.
+deploy.holding has the states and what `on_kill` means.
+"""
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from deploy import holding
+from deploy.airflow import notifier, tools
+from deploy.errors import HashtideError, Unreachable
+from deploy.holding import Event
+from deploy.launch import Launcher
+from deploy.observation import Observation
+
+POLL_S = 5.0
+#: An event so soon after the deferral can meet a scheduler that has not yet seen the task's process end, and fails the
+#: task: "executor finished with state success, but the state is queued".
+QUIET_S = 15.0
+#: Polls that fail by something else than an outage; then the task fails, and the watchdog finds another holder.
+MAX_FAULTS = 24
+#: Airflow gives on_kill 30 s.
+KILL_TIMEOUT_S = 25.0
+
+
+class StreamTrigger(BaseTrigger):
+    """Holds `stream` for the task `holder`, whose application is that of `epoch`.
+
+    `put_off`: how often its submission was put off; `retry_ms`: when it may be tried again; `begun`: whether the stream
+    was taken, without it the trigger only waits for `retry_ms`. Unknown arguments are a later release's, and kept.
+    """
+
+    def __init__(self, stream: str, holder: str, epoch: int = 0, retry_ms: int = 0, put_off: int = 0,
+                 begun: bool = True, poll_s: float = POLL_S, **later: Any) -> None:
+        super().__init__()
+        self.stream, self.holder, self.epoch, self.begun = stream, holder, epoch, begun
+        self.retry_ms, self.put_off, self.poll_s, self.later = retry_ms, put_off, poll_s, later
+        self._tools: Launcher | None = None
+        self._recovered = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "deploy.airflow.trigger.StreamTrigger", {
+            "stream": self.stream, "holder": self.holder, "epoch": self.epoch, "retry_ms": self.retry_ms,
+            "put_off": self.put_off, "begun": self.begun, "poll_s": self.poll_s, **self.later}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        began, faults = time.monotonic(), 0
+        while True:
+            event: Event | None = None
+            try:
+                event, faults = await asyncio.to_thread(self.poll), 0
+            except Unreachable as error:
+                self.log.warning("stream %s: waiting: %s", self.stream, error)
+            except Exception as error:
+                faults += 1
+                self.log.exception("stream %s: poll failed, %s of %s in a row", self.stream, faults, MAX_FAULTS)
+                if faults >= MAX_FAULTS:
+                    event = Event("fault", f"{type(error).__name__}: {error}")
+            if event:
+                await asyncio.sleep(max(0.0, QUIET_S - (time.monotonic() - began)))
+                yield TriggerEvent({"what": event.what, "reason": event.reason, "put_off": self.put_off})
+                return
+            await asyncio.sleep(self.poll_s)
+
+    def poll(self) -> Event | None:
+        made = self._tools = self._tools or tools.launcher(say=self.log.info)
+        if not self.begun:
+            return Event("begin") if made.now_ms() >= self.retry_ms else None
+        event, seen = holding.poll(made, self.stream, self.holder, self.epoch, self.retry_ms)
+        if seen.unknown:
+            self.log.warning("stream %s: nothing concluded: %s", self.stream, seen.unknown)
+        self._say_recovery(made, seen)
+        return event
+
+    def _say_recovery(self, made: Launcher, seen: Observation) -> None:
+        """Once the first batch of a restarted epoch is committed."""
+        if self._recovered or not seen.heartbeat.get("commit_ms"):
+            return
+        why = holding.restart_before(made, seen)
+        if why:
+            notifier.notify(made, notifier.Note(
+                self.stream, seen.epoch, "recovery", f"commits again after: {why}",
+                f"Nothing to do; last batch {seen.heartbeat.get('batch_id')}"))
+        self._recovered = True
+
+    async def on_kill(self) -> None:
+        """A person cleared the task, or marked it failed, success or skipped: see deploy.holding."""
+        if not self.begun:
+            return
+        deadline = time.monotonic() + KILL_TIMEOUT_S
+        while True:
+            try:
+                done = await asyncio.wait_for(asyncio.to_thread(self.abandon), deadline - time.monotonic())
+                self.log.warning("task ended by a person: %s", done)
+                return
+            except HashtideError as error:
+                if time.monotonic() + 2.0 > deadline:
+                    self.log.error("stream %s may still run: %s. The watchdog sees to it; "
+                                   "`deploy/hashtide stream status` shows it", self.stream, error)
+                    return
+                await asyncio.sleep(2.0)
+
+    def abandon(self) -> str:
+        made = self._tools or tools.launcher(say=self.log.info)
+        return holding.abandon(made, self.stream, self.holder, self.epoch, "its task was ended by a person in Airflow")

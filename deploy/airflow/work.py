@@ -1,0 +1,84 @@
+"""What the DAGs' plain tasks do: one call each."""
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from deploy import backfill, provision, watchdog
+from deploy.airflow import tools
+from deploy.errors import BadUse, HashtideError
+from deploy.launch import StreamSpec
+from spark_apps.contract import StreamPaths
+
+log = logging.getLogger(__name__)
+
+
+def provision_stream(stream: str) -> list[str]:
+    """What was changed in HDFS, a line each."""
+    made = tools.launcher(say=log.info)
+    try:
+        StreamSpec(stream)
+        changed = provision.provision(made.hdfs, made.cluster, stream)  # type: ignore[arg-type]
+    except BadUse as error:
+        raise AirflowFailException(str(error)) from None
+    log.info("%s", "\n".join(changed) or "nothing to change")
+    return changed
+
+
+def watch() -> list[dict[str, Any]]:
+    """Looks after every stream; parameters of hashtag_stream for each that needs somebody to hold it."""
+    made = tools.launcher(say=log.info)
+    confs, failed = [], []
+    for stream in watchdog.streams(made):
+        try:
+            found = watchdog.watch(made, stream)
+        except HashtideError as error:
+            log.error("stream %s: %s", stream, error)
+            failed.append(stream)
+            continue
+        log.info("stream %s: %s%s", stream, found.text, f"; killed {', '.join(found.killed)}" if found.killed else "")
+        if found.needs_holder:
+            desired = made.hdfs.read_json(StreamPaths(stream, made.cluster.root).desired) or {}
+            confs.append({"stream": stream, **desired.get("parameters", {})})
+    if failed and not confs:
+        raise AirflowFailException(f"not watched: {', '.join(failed)}; the reasons are above")
+    return confs
+
+
+def hourly(context: Any) -> list[dict[str, Any]]:
+    """Arguments of SealOperator for each stream to seal: the one asked for, else all that have anything in the hour."""
+    made, hour = tools.launcher(), hour_of(context)
+    first = backfill.iso(hour)[:13]
+    asked = (context["dag_run"].conf or {}).get("stream")
+    found = [asked] if asked else sealable(made, hour)
+    log.info("hour %s: %s", first, ", ".join(found) or "nothing to seal")
+    return [{"stream": stream, "first": first} for stream in found]
+
+
+def hour_of(context: Any) -> int:
+    """The hour of the data interval; run by hand without one, the last hour that is over."""
+    start = context.get("data_interval_start")
+    if start is None:
+        start_ms = int(context["dag_run"].run_after.timestamp() * 1000) - backfill.HOUR_MS
+    else:
+        start_ms = int(start.timestamp() * 1000)
+    return start_ms - start_ms % backfill.HOUR_MS
+
+
+def sealable(made: Any, hour_ms: int) -> list[str]:
+    return [stream for stream in watchdog.streams(made)
+            if backfill.has_landing(made.hdfs, StreamPaths(stream, made.cluster.root), hour_ms)]
+
+
+def again(context: Any) -> list[dict[str, Any]]:
+    """Arguments of SealOperator: the range asked for, else what later lines have touched, of every live stream."""
+    params, made = context["params"], tools.launcher()
+    if params.get("from"):
+        return [{"stream": params["stream"], "first": params["from"], "last": params.get("to") or params["from"]}]
+    asked = (context["dag_run"].conf or {}).get("stream")
+    last = made.now_ms() - backfill.HOUR_MS
+    found = [asked] if asked else sealable(made, last - last % backfill.HOUR_MS)
+    log.info("late lines: %s", ", ".join(found) or "no stream is in service")
+    return [{"stream": stream, "late_within_hours": backfill.HORIZON_MS // backfill.HOUR_MS} for stream in found]

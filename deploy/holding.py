@@ -1,0 +1,214 @@
+"""What the task that holds a stream does, from its start to its end; Airflow's part is only when it does it.
+
+    begin --another holds it, and it should run--> superseded
+      | lease taken, then desired state running
+      v
+    submit <-------------------------------+
+      | launched, adopted, or put off      |
+      v                                    |
+    poll: the lease renewed, then settle --+ submit: it died, and its back-off is over
+      |-- park: the policy gave it up, desired state parked
+      |-- done: somebody asked for its end, and it ended
+      +-- superseded: another task took the lease
+
+    abandon: a person ended the task, in whatever state. The lease decides what was meant:
+      still ours    --> the stream is not wanted: desired state stopped, its application killed
+      another's now --> the task was cleared, its next try took over: only our own epoch's application is killed, and
+                        the next try submits again; desired state stays as it is
+
+`begin` takes the lease before it asks; `abandon` says stopped before it looks at the lease again. So whichever comes
+first, a cleared task ends with its stream running: either `abandon` sees the new lease and takes its word back, or the
+new try asks after it.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deploy import lease, supervisor
+from deploy.errors import BadUse, HashtideError, Refused, TimedOut, Unreachable
+from deploy.launch import Launcher, StreamSpec, newest_epoch
+from deploy.observation import Observation, observe
+from deploy.restart_policy import Decision, Done, Park, Restart, Submit
+from deploy.submit import SubmitFailed
+from deploy.yarn import Application
+from spark_apps.contract import StreamPaths
+
+#: A launch that has to wait longer, for the end of a predecessor say, is put off: it would occupy a worker.
+LAUNCH_TIMEOUT_S = 60.0
+#: Before a launch that was put off is tried again.
+RETRY_MS = 20_000
+_RENEW_MS = 15_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """Why the task goes on: submit, park, done or superseded."""
+
+    what: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What became of a submission; `put_off` says why there is no application yet."""
+
+    epoch: int
+    app: Application | None = None
+    put_off: str = ""
+
+
+def holder_name(run: str, try_number: int) -> str:
+    return f"{run}#{try_number}"
+
+
+def preflight(tools: Launcher, spec: StreamSpec) -> None:
+    """BadUse where the stream is not provisioned or its release is not there; Unreachable as deploy.errors has it."""
+    paths = StreamPaths(spec.stream, tools.cluster.root)
+    if tools.hdfs.status(paths.control) is None:
+        raise BadUse(f"stream {spec.stream} is not provisioned: run hashtag_provision with stream = {spec.stream}")
+    live = tools.live(spec.stream)
+    running = (tools.hdfs.read_json(paths.epoch(live[-1].epoch(spec.stream))) or {}).get("release") if live else ""
+    if spec.release and running and running != spec.release:
+        raise Refused(f"stream {spec.stream} runs release {running}, wanted is {spec.release}: "
+                      f"stop it first, `deploy/hashtide stream stop --stream {spec.stream}`")
+
+
+def begin(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Event | None:
+    """Takes the stream; `superseded` where another task holds it already, and then nothing is changed."""
+    paths = StreamPaths(spec.stream, tools.cluster.root)
+    other = lease.held_by(tools, spec.stream)
+    wanted = (tools.hdfs.read_json(paths.desired) or {}).get("state") == "running"
+    # The holder of a stream that was just stopped is on its way out; an earlier try of the same run is, too.
+    if other and wanted and _run(other) != _run(holder):
+        return Event("superseded", f"{other} holds stream {spec.stream} already; its parameters stay as they are. "
+                                   "To change them stop the stream, then trigger again")
+    lease.take(tools, spec.stream, holder, newest_epoch(tools.hdfs, paths))
+    supervisor.ask(tools, spec, who=holder, why=why)
+    return None
+
+
+def launch(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Launched:
+    """Submits or adopts, with the lease kept meanwhile. BadUse, Refused: no other try can mend it."""
+    paths = StreamPaths(spec.stream, tools.cluster.root)
+    try:
+        app = _renewing(tools, spec.stream, holder).launch(spec, holder, why, LAUNCH_TIMEOUT_S)
+    except (SubmitFailed, TimedOut, Unreachable) as error:
+        return Launched(_epoch(tools, paths), put_off=str(error))
+    epoch = app.epoch(spec.stream)
+    lease.take(tools, spec.stream, holder, epoch)
+    return Launched(epoch, app)
+
+
+def wanted_spec(tools: Launcher, stream: str) -> StreamSpec:
+    """What should run. A restart keeps the release that was launched for it: an upgrade is a stop and a submit."""
+    paths = StreamPaths(stream, tools.cluster.root)
+    desired = tools.hdfs.read_json(paths.desired) or {}
+    spec = StreamSpec.of({"stream": stream, **desired.get("parameters", {})})
+    intent = tools.hdfs.read_json(paths.epoch(newest_epoch(tools.hdfs, paths))) or {}
+    if not spec.release and int(intent.get("time_ms") or 0) >= int(desired.get("time_ms") or 0):
+        spec = replace(spec, release=str(intent.get("release") or ""))
+    return spec
+
+
+def poll(tools: Launcher, stream: str, holder: str, epoch: int, retry_ms: int = 0) -> tuple[Event | None, Observation]:
+    """One look, and what follows; no event while there is nothing to do. Unreachable where the lease cannot be kept.
+
+    `retry_ms`: when a launch that was put off may be tried again.
+    """
+    if other := lease.hold(tools, stream, holder, epoch):
+        return Event("superseded", f"{other} took stream {stream} over"), Observation(stream, tools.now_ms())
+    seen = observe(tools, stream)
+    return _event(seen, supervisor.settle(tools, seen), retry_ms), seen
+
+
+def _event(seen: Observation, decision: Decision, retry_ms: int) -> Event | None:
+    if isinstance(decision, Park):
+        return Event("park", decision.reason)
+    if isinstance(decision, Done):
+        return Event("done", decision.reason)
+    if isinstance(decision, Submit):
+        # Before its first epoch nothing has ended, so there is no time to count a back-off from.
+        due = retry_ms if not seen.epoch else max(decision.at_ms, retry_ms)
+        return Event("submit", decision.reason) if seen.now_ms >= due else None
+    return None
+
+
+def finish(tools: Launcher, stream: str, holder: str) -> None:
+    """The task ends; whoever comes next finds the lease free."""
+    lease.let_go(tools, stream, holder)
+
+
+def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> str:
+    """A person ended the task; what was done about the stream, in words. See above for what was meant."""
+    paths = StreamPaths(stream, tools.cluster.root)
+    other = lease.held_by(tools, stream)
+    if other and other != holder:
+        return _leave_to(tools, stream, epoch, other)
+    before = tools.hdfs.read_json(paths.desired) or {}
+    mine = max(epoch, newest_epoch(tools.hdfs, paths))
+    if before.get("state") == "running":
+        said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
+        tools.hdfs.write_json(paths.desired, said)
+        other = lease.held_by(tools, stream)
+        if other and other != holder:
+            if tools.hdfs.read_json(paths.desired) == said:
+                tools.hdfs.write_json(paths.desired, before)
+            return _leave_to(tools, stream, epoch, other)
+    killed = supervisor.kill_own(tools, stream, mine, why)
+    finish(tools, stream, holder)
+    return f"stream {stream} is stopped" + (f", the application of epoch {mine} killed" if killed else "")
+
+
+def _leave_to(tools: Launcher, stream: str, epoch: int, other: str) -> str:
+    killed = supervisor.kill_own(tools, stream, epoch, f"cleared; {other} takes over")
+    return f"stream {stream} is {other}'s now" + (f", the application of epoch {epoch} killed" if killed else "")
+
+
+def newest(tools: Launcher, stream: str) -> int:
+    return newest_epoch(tools.hdfs, StreamPaths(stream, tools.cluster.root))
+
+
+def restart_before(tools: Launcher, seen: Observation) -> str:
+    """Why the epoch before this one ended where nobody wanted it to; empty where it did not."""
+    paths = StreamPaths(seen.stream, tools.cluster.root)
+    raw = tools.hdfs.read_json(paths.restart(seen.epoch - 1)) if seen.epoch > 1 else None
+    before = Restart.of(raw or {})
+    wanted = raw and before.kind != "superseded" and before.time_ms >= int(seen.desired.get("since_ms") or 0)
+    return f"{before.kind}: {before.evidence}"[:300] if wanted else ""
+
+
+def _run(holder: str) -> str:
+    return holder.rpartition("#")[0]
+
+
+def _epoch(tools: Launcher, paths: StreamPaths) -> int:
+    try:
+        return newest_epoch(tools.hdfs, paths)
+    except Unreachable:
+        return 0
+
+
+def _renewing(tools: Launcher, stream: str, holder: str) -> Launcher:
+    """The launcher with a sleep that keeps the lease: spark-submit may take longer than a lease lasts."""
+    last = [tools.now_ms()]
+
+    def sleep(seconds: float) -> None:
+        tools.sleep(seconds)
+        if tools.now_ms() - last[0] > _RENEW_MS:
+            last[0] = tools.now_ms()
+            try:
+                lease.hold(tools, stream, holder, 0)
+            except HashtideError as error:
+                tools.say(f"the lease is not renewed: {error}")
+
+    return replace(tools, sleep=sleep)
+
+
+def describe(launched: Launched, tools: Launcher) -> dict[str, Any]:
+    """What the task's links are made of."""
+    app, rm = launched.app, tools.cluster.yarn.resourcemanagers[0]
+    if app is None:
+        return {"epoch": launched.epoch}
+    return {"epoch": launched.epoch, "application": app.id, "page": f"{rm}/cluster/app/{app.id}",
+            "spark_ui": f"{rm}/proxy/{app.id}/"}
