@@ -121,7 +121,7 @@ class StreamPaths:
 
     @property
     def batches(self) -> str:
-        """Directory of <generation>-<batch_id>.json: files, lines, fates, watermark of each batch."""
+        """Directory of <generation>-<epoch>.a<attempt>-<hour>.jsonl: files, lines, fates, watermark of each batch."""
         return f"{self.progress}/batches"
 
     def result(self, epoch: int) -> str:
@@ -131,8 +131,12 @@ class StreamPaths:
 
     def seal_result(self, hour_ms: int) -> str:
         """What the newest seal of this hour did: {hour, revision, rows, tweets, changed, ...}."""
-        at = datetime.fromtimestamp(hour_ms / 1000, timezone.utc)
-        return f"{self.progress}/seal/{at:%Y-%m-%dT%H}.json"
+        return f"{self.progress}/seal/{hour_name(hour_ms)}.json"
+
+    @property
+    def late_result(self) -> str:
+        """{"hours": [ms, ...], "time_ms"}: the hours that the newest seal of late lines sealed again."""
+        return f"{self.progress}/seal/late.json"
 
     def table(self, name: str) -> str:
         if name not in TABLES:
@@ -163,6 +167,16 @@ class StreamPaths:
     @property
     def archive(self) -> str:
         return f"{self.root}/archive/{self.stream}"
+
+
+def hour_name(hour_ms: int) -> str:
+    """2026-03-01T10: an hour of UTC, as options, logs and file names spell it."""
+    return f"{datetime.fromtimestamp(hour_ms / 1000, timezone.utc):%Y-%m-%dT%H}"
+
+
+def parse_hour(text: str) -> int:
+    """The ms of an hour that `hour_name` spelled; ValueError otherwise."""
+    return int(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=timezone.utc).timestamp()) * 1000
 
 
 def releases(root: str = "/hashtide") -> str:

@@ -1,0 +1,112 @@
+"""Small files in HDFS by the driver's own Hadoop client, which knows fail-over and Kerberos as Spark does."""
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from pathlib import PurePosixPath
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+_EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException")
+
+
+class Files:
+    """Paths without scheme are those of fs.defaultFS. Errors are py4j's, with Hadoop's exception inside."""
+
+    def __init__(self, spark: SparkSession, example: str) -> None:
+        """`example`: any path of the file system that is meant."""
+        jvm: Any = spark.sparkContext._jvm
+        self._jvm, self._hadoop = jvm, jvm.org.apache.hadoop.fs
+        conf = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+        self._fs = self._hadoop.Path(example).getFileSystem(conf)
+        self._context = self._hadoop.FileContext.getFileContext(self._fs.getUri(), conf)
+        rename = getattr(self._hadoop, "Options$Rename")
+        self._overwrite = spark.sparkContext._gateway.new_array(rename, 1)  # type: ignore[union-attr]
+        self._overwrite[0] = rename.OVERWRITE
+
+    def read_json(self, path: str) -> dict[str, Any] | None:
+        """None where there is no file, {} where its writer has not come to the end."""
+        data = self.read(path)
+        return None if data is None else dict(json.loads(data)) if data.strip() else {}
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            stream = self._fs.open(self._path(path))
+        except Py4JJavaError as error:
+            if reason(error)[0] == "FileNotFoundException":
+                return None
+            raise
+        try:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+        finally:
+            stream.close()
+
+    def create_exclusive(self, path: str, obj: Any) -> bool:
+        """Whether this call made the file. Of any number at once exactly one gets True."""
+        try:
+            stream = self._fs.create(self._path(path), False)
+        except Py4JJavaError as error:
+            if reason(error)[0] in _EXISTS:
+                return False
+            raise
+        self._write(stream, json.dumps(obj).encode())
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """At once: a reader finds the old or the new file, never a part."""
+        where = PurePosixPath(path)
+        part = self._path(f"{where.parent}/.{where.name}.{uuid.uuid4().hex[:12]}")
+        self._write(self._fs.create(part, True), data)
+        self._context.rename(part, self._path(path), self._overwrite)
+
+    def write_json(self, path: str, obj: Any) -> None:
+        self.replace(path, json.dumps(obj, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+
+    def list(self, path: str) -> list[str]:
+        """Names in the directory, sorted; none where it does not exist."""
+        return sorted(name for name, _ in self.sizes(path))
+
+    def sizes(self, path: str) -> list[tuple[str, int]]:
+        """(name, bytes) of each entry; none where the directory does not exist."""
+        try:
+            found = self._fs.listStatus(self._path(path))
+        except Py4JJavaError as error:
+            if reason(error)[0] == "FileNotFoundException":
+                return []
+            raise
+        return [(status.getPath().getName(), int(status.getLen())) for status in found]
+
+    def exists(self, path: str) -> bool:
+        return bool(self._fs.exists(self._path(path)))
+
+    def _path(self, path: str) -> Any:
+        return self._hadoop.Path(path)
+
+    @staticmethod
+    def _write(stream: Any, data: bytes) -> None:
+        try:
+            stream.write(data)
+        finally:
+            stream.close()
+
+
+_CAUSE = re.compile(r"^(?:Caused by: )?((?:[a-zA-Z_][\w$]*\.)*\w*(?:Exception|Error|Fault)\b.*)", re.MULTILINE)
+
+
+def reason(error: BaseException) -> tuple[str, str]:
+    """(class without package, message) of the root of what went wrong, on whichever side of py4j it lies."""
+    cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    if cause is None:
+        return type(error).__name__, str(error)
+    while cause.getCause() is not None:
+        cause = cause.getCause()
+    name, text = cause.getClass().getName(), str(cause.getMessage())
+    if name == "org.apache.hadoop.ipc.RemoteException":
+        name = cause.getClassName()
+    if "Traceback (most recent call last)" in text and (told := _CAUSE.findall(text)):
+        # A function of ours that Spark called; what it met in Java is only text here, its root the last of all.
+        name, _, text = told[-1].partition(": ")
+    return name.rpartition(".")[2], text

@@ -1,0 +1,124 @@
+"""What a running stream says of itself: heartbeat, a line for each batch, and how it ended."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from spark_apps.clock import Clock
+from spark_apps.contract import HOUR_MS, QUARANTINE_REASONS, LandingFile, StreamPaths, generation_name, hour_name
+
+#: Name of the observation that counts the fates of a batch's lines.
+FATES = "fates"
+BEAT_MS = 5_000
+
+
+class Files(Protocol):
+    """What of spark_apps.files.Files is needed here."""
+
+    def replace(self, path: str, data: bytes) -> None: ...
+
+    def write_json(self, path: str, obj: Any) -> None: ...
+
+    def list(self, path: str) -> list[str]: ...
+
+
+def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
+    """One batch out of Spark's StreamingQueryProgress; None where that tells of an idle trigger.
+
+    lines: rows read; fates: of the lines that are no tweets, by reason; late, duplicates: tweets that the de-duplication
+    dropped; arrival_ms: the newest arrival in the batch.
+    """
+    took = progress.get("durationMs") or {}
+    if "addBatch" not in took:
+        return None
+    state = (progress.get("stateOperators") or [{}])[0]
+    seen = (progress.get("observedMetrics") or {}).get(FATES) or {}
+    custom = state.get("customMetrics") or {}
+    return {
+        "batch_id": progress["batchId"], "started": progress["timestamp"],
+        "batch_s": took.get("triggerExecution", 0) / 1000, "add_batch_s": took["addBatch"] / 1000,
+        "lines": seen.get("lines") or 0, "tweets": seen.get("tweets") or 0, "clamped": seen.get("clamped") or 0,
+        "fates": {name: seen.get(name) or 0 for name in ("control", *QUARANTINE_REASONS)},
+        "late": state.get("numRowsDroppedByWatermark", 0), "duplicates": custom.get("numDroppedDuplicateRows", 0),
+        "state_rows": state.get("numRowsTotal", 0), "state_bytes": state.get("memoryUsedBytes", 0),
+        "watermark": (progress.get("eventTime") or {}).get("watermark"), "arrival_ms": seen.get("arrival_ms"),
+    }
+
+
+@dataclass
+class Reporter:
+    """Keeps the sums since the start of this driver; `take` gets Spark's recent progress, `beat` writes."""
+
+    files: Files
+    paths: StreamPaths
+    generation: int
+    epoch: int
+    attempt: int
+    trigger_s: int
+    application: str = ""
+    clock: Clock = field(default_factory=Clock)
+    last: dict[str, Any] = field(default_factory=dict)
+    commit_ms: int | None = None
+    late: int = 0
+    duplicates: int = 0
+    _beat_ms: int = 0
+    _hour: int = 0
+    _lines: list[str] = field(default_factory=list)
+    _unwritten: bool = False
+
+    def take(self, recent: list[dict[str, Any]]) -> None:
+        """Batches that were not seen yet count as committed now: Spark reports them right after its commit."""
+        for progress in recent:
+            line = batch_line(progress)
+            if line is None or line["batch_id"] <= self.last.get("batch_id", -1):
+                continue
+            self.commit_ms = self.clock.now_ms()
+            self.last, self._unwritten = {**line, "commit_ms": self.commit_ms}, True
+            self.late += line["late"]
+            self.duplicates += line["duplicates"]
+            hour = self.commit_ms - self.commit_ms % HOUR_MS
+            if hour != self._hour:
+                self._hour, self._lines = hour, []
+            self._lines.append(json.dumps(self.last, sort_keys=True))
+
+    def beat(self, *, now: bool = False) -> None:
+        """Writes the heartbeat every BEAT_MS, also while the source is idle, and the batches since the last one."""
+        at = self.clock.now_ms()
+        if not now and at - self._beat_ms < BEAT_MS:
+            return
+        self._beat_ms = at
+        if self._unwritten:
+            name = f"{generation_name(self.generation)}-{self.epoch:06d}.a{self.attempt}-{hour_name(self._hour)}.jsonl"
+            self.files.replace(f"{self.paths.batches}/{name}", "".join(f"{line}\n" for line in self._lines).encode())
+            self._unwritten = False
+        self.files.write_json(self.paths.heartbeat, {**self._now(at), **self._backlog(at)})
+
+    def result(self, why: str, error: str = "") -> dict[str, Any]:
+        return {"reason": why, "error": error, "batch_id": self.last.get("batch_id"), "attempt": self.attempt,
+                "generation": self.generation, "application": self.application, "time_ms": self.clock.now_ms()}
+
+    def _now(self, at: int) -> dict[str, Any]:
+        batch_s = self.last.get("batch_s")
+        return {
+            "time_ms": at, "epoch": self.epoch, "attempt": self.attempt, "generation": self.generation,
+            "application": self.application, "trigger_s": self.trigger_s, "commit_ms": self.commit_ms,
+            "batch_id": self.last.get("batch_id"), "batch_s": batch_s, "watermark": self.last.get("watermark"),
+            "rows_per_s": self.last.get("lines", 0) / batch_s if batch_s else None,
+            "state_rows": self.last.get("state_rows"), "late": self.late, "duplicates": self.duplicates,
+            "arrival_ms": self.last.get("arrival_ms"),
+        }
+
+    def _backlog(self, at: int) -> dict[str, Any]:
+        """Landing files of this hour and the one before that arrived after the newest line counted."""
+        done = self.last.get("arrival_ms") or 0
+        waiting = [last for hour in (at - HOUR_MS, at) for name in self.files.list(self.paths.landing_hour(hour))
+                   if (last := _arrival(name)) > done]
+        return {"backlog_files": len(waiting), "backlog_s": (at - min(waiting)) / 1000 if waiting else 0.0}
+
+
+def _arrival(name: str) -> int:
+    try:
+        return LandingFile.parse(name).last_ms
+    except ValueError:
+        return 0

@@ -1,0 +1,48 @@
+"""Landing as lines: one row a line, whatever stands in it, with the name of its file."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
+from spark_apps.files import Files
+
+# A bare CR may stand inside a record, so that Spark's own guess of line ends will not do.
+_TEXT = {"lineSep": "\n", "pathGlobFilter": "*.jsonl"}
+
+
+def read_stream(spark: SparkSession, paths: StreamPaths, max_files: int) -> DataFrame:
+    """(value, file): every landed line, at most so many files a batch, the oldest first."""
+    lines = spark.readStream.format("text").options(**_TEXT).option("recursiveFileLookup", "true")
+    return lines.option("maxFilesPerTrigger", max_files).load(paths.landing).select("value", _file())
+
+
+def read_files(spark: SparkSession, names: Sequence[str]) -> DataFrame:
+    """(value, file, at): the lines of these files; `at` grows along a file, and is no line number."""
+    if not names:
+        return spark.createDataFrame([], "value string, file string, at struct<block: bigint, row: bigint>")
+    # A large file may be read as several blocks, whose partitions come in any order.
+    at = F.struct(F.col("_metadata.file_block_start").alias("block"), F.monotonically_increasing_id().alias("row"))
+    return spark.read.format("text").options(**_TEXT).load(list(names)).select("value", _file(), at.alias("at"))
+
+
+def landed(files: Files, paths: StreamPaths, from_ms: int, through_ms: int) -> list[str]:
+    """Paths of the landing files from the hour of `from_ms` on whose lines arrived before `through_ms`."""
+    found = []
+    for hour in range(from_ms - from_ms % HOUR_MS, through_ms, HOUR_MS):
+        directory = paths.landing_hour(hour)
+        found += [f"{directory}/{name}" for name in files.list(directory) if _arrival(name) < through_ms]
+    return found
+
+
+def _arrival(name: str) -> float:
+    try:
+        return LandingFile.parse(name).last_ms
+    except ValueError:
+        return float("inf")
+
+
+def _file() -> Column:
+    return F.col("_metadata.file_name").alias("file")

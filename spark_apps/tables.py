@@ -1,0 +1,70 @@
+"""The Delta tables that a seal writes: each hour is replaced in one commit."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from spark_apps.accounting import Fate
+from spark_apps.contract import MEASURES
+
+FATES = ("kind string, hour timestamp, landing_hour timestamp, event_hour timestamp, arrival timestamp, fate string, "
+         "lines long")
+LEDGER = ("hour timestamp, revision int, through_ms long, counts_version long, complete boolean, gap string, lines long, "
+          "counted long, duplicate long, late long, control long, pending long, quarantined map<string,long>, "
+          "sealed_at timestamp, digest string")
+
+
+def exists(spark: SparkSession, path: str) -> bool:
+    jvm: Any = spark.sparkContext._jvm
+    return bool(jvm.io.delta.tables.DeltaTable.isDeltaTable(spark._jsparkSession, path))
+
+
+def replace_hours(frame: DataFrame, path: str, hours: Iterable[int], by: str) -> int:
+    """Puts the frame in the place of these hours (ms) in one commit; the version that this made.
+
+    `by`: column that the table is partitioned by; empty where it has no partitions.
+    """
+    spark = frame.sparkSession
+    where = ", ".join(f"timestamp_millis({hour})" for hour in hours)
+    writer = frame.write.format("delta").mode("overwrite")
+    if exists(spark, path):
+        writer = writer.option("replaceWhere", f"hour IN ({where})")
+    elif by:
+        writer = writer.partitionBy(by)
+    writer.save(path)
+    return int(spark.conf.get("spark.databricks.delta.lastCommitVersionInSession") or 0)
+
+
+def rows(spark: SparkSession, path: str, hours: Iterable[int]) -> list[Row]:
+    """Rows of these hours (ms); none where there is no table yet."""
+    if not exists(spark, path):
+        return []
+    return spark.read.format("delta").load(path).where(F.unix_millis("hour").isin(list(hours))).collect()
+
+
+def fate_of(row: Row) -> Fate:
+    hour, landing_hour = ms(row["hour"]), ms(row["landing_hour"])
+    assert hour is not None and landing_hour is not None
+    return Fate(row["kind"], hour, landing_hour, ms(row["event_hour"]), ms(row["arrival"]), row["fate"], row["lines"])
+
+
+def ms(at: datetime | None) -> int | None:
+    """Of a timestamp as Spark gives it to Python: in the zone of the driver's machine."""
+    return None if at is None else round(at.timestamp() * 1000)
+
+
+def instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, timezone.utc)
+
+
+def digest(counts: DataFrame) -> str:
+    """The same for the same rows in any order; sketches are left out, which hold the same in other bytes."""
+    key = F.xxhash64("window_start", "tag", "form", *MEASURES)
+    found = counts.agg(F.count(F.lit(1)), F.coalesce(F.sum(key.cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)")),
+                       F.coalesce(F.bit_xor(key), F.lit(0))).head()
+    assert found
+    return "-".join(str(value) for value in found)
