@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.errors import BadUse
@@ -75,7 +76,13 @@ class Cluster:
 
 
 _SECTIONS = {"hdfs": Hdfs, "yarn": Yarn, "spark": Spark, "airflow": Airflow}
-_MEMORY = re.compile(r"\d+[mg]")
+_SIZE = re.compile(r"[1-9]\d*[mg]"), "a size such as 640m or 2g"
+_SHAPES = {
+    "driver_memory": _SIZE, "executor_memory": _SIZE,
+    "default_fs": (re.compile(r"[a-z][a-z0-9+.-]*://\S+"), "hdfs://host:port or hdfs://nameservice"),
+    "root": (re.compile(r"(/[\w.-]+)+"), "an absolute path in HDFS such as /hashtide"),
+    "url": (re.compile(r"https?://\S+"), "http://host:port"),
+}
 
 
 def load(which: str | os.PathLike[str] | None = None) -> Cluster:
@@ -99,7 +106,8 @@ def load(which: str | os.PathLike[str] | None = None) -> Cluster:
         values["spark"]["conf"] = dict(parser["spark.conf"])
     if faults:
         raise BadUse(f"cluster file {path}: " + "; ".join(faults))
-    return Cluster(path.stem, *(kind(**values[name]) for name, kind in _SECTIONS.items()), path=str(path.resolve()))
+    made: dict[str, Any] = {name: kind(**values[name]) for name, kind in _SECTIONS.items()}
+    return Cluster(path.stem, **made, path=str(path.resolve()))
 
 
 def local_file() -> Path:
@@ -135,14 +143,16 @@ def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: l
             faults += [f"[{name}] {key} = {u}: expected http://host:port" for u in urls if not _is_http(u)]
             out[key] = urls
         elif known[key].type == "int":
-            if not text.isdigit() or int(text) < 1:
+            if not text.isdecimal() or int(text) < 1:
                 faults.append(f"[{name}] {key} = {text}: expected a whole number from 1 on")
             else:
                 out[key] = int(text)
         else:
-            if key.endswith("_memory") and not _MEMORY.fullmatch(text):
-                faults.append(f"[{name}] {key} = {text}: expected a size such as 640m or 2g")
+            if key in _SHAPES and text and not _SHAPES[key][0].fullmatch(text):
+                faults.append(f"[{name}] {key} = {text}: expected {_SHAPES[key][1]}")
             out[key] = text
+    if bool(out.get("keytab")) != bool(out.get("principal")):
+        faults.append(f"[{name}] keytab and principal go together")
     needed = {"hdfs": ("default_fs", "webhdfs"), "yarn": ("resourcemanagers",)}.get(name, ())
     faults += [f"[{name}] {key} is missing" for key in needed if not out.get(key)]
     return out

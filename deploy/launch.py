@@ -30,6 +30,8 @@ from spark_apps.contract import StreamPaths, check_stream, epoch_tag, launch_tag
 INTENT_TIMEOUT_MS = int(submit.SUBMIT_TIMEOUT_S * 1000) + 20_000
 #: A driver whose heartbeat is younger than this lives, whatever an RM that lost its memory says.
 HEARTBEAT_FRESH_MS = 30_000
+#: A driver reads its stop marker between batches; past this it is killed, which loses nothing but time.
+STOP_TIMEOUT_MS = 5 * 60_000
 LAUNCH_TIMEOUT_S = 600.0
 
 
@@ -112,11 +114,13 @@ class Launcher:
         paths = StreamPaths(spec.stream, self.cluster.root)
         deadline = self.monotonic() + timeout_s
         while True:
+            # Before anything else is looked at: whoever launches meanwhile takes the next number, and our create fails.
+            newest = newest_epoch(self.hdfs, paths)
             if found := self._adopt(spec, paths):
                 return found
-            wait = self._what_to_wait_for(spec, paths)
+            wait = self._what_to_wait_for(spec, paths, newest)
             if not wait:
-                if launched := self._submit(spec, paths, who, why):
+                if launched := self._submit(spec, paths, newest + 1, who, why):
                     return launched
                 continue
             if self.monotonic() >= deadline:
@@ -134,7 +138,7 @@ class Launcher:
         live = self.live(spec.stream)
         for old in live[:-1]:
             self.kill(paths, old, f"superseded by epoch {live[-1].epoch(spec.stream)}")
-        if len(live) != 1 or self._is_ending(live[0], paths):
+        if len(live) != 1 or self._ends(live[0], paths):
             return None
         app, epoch = live[0], live[0].epoch(spec.stream)
         if epoch < (newest := newest_epoch(self.hdfs, paths)):
@@ -148,33 +152,34 @@ class Launcher:
         self.say(f"adopting {app.id}, epoch {epoch}, {app.state}")
         return app
 
-    def _is_ending(self, app: Application, paths: StreamPaths) -> bool:
+    def _ends(self, app: Application, paths: StreamPaths) -> bool:
+        """Whether it was asked to end, or says that it does; where that takes too long, it is killed."""
         epoch = app.epoch(paths.stream)
-        return (app.dying or self.hdfs.status(paths.stop(epoch)) is not None
-                or self.hdfs.status(paths.kill(epoch)) is not None)
+        if self.hdfs.status(paths.kill(epoch)) is not None:
+            # Whoever left word may have been cut off before the kill.
+            self.yarn.kill(app.id)
+            return True
+        stop = self.hdfs.status(paths.stop(epoch))
+        if stop and self.now_ms() - int(stop["modificationTime"]) > STOP_TIMEOUT_MS:
+            self.kill(paths, app, "its stop took too long")
+        return app.dying or stop is not None
 
-    def _what_to_wait_for(self, spec: StreamSpec, paths: StreamPaths) -> str:
-        """Why no driver may be submitted yet; empty where one may."""
+    def _what_to_wait_for(self, spec: StreamSpec, paths: StreamPaths, epoch: int) -> str:
+        """Why no driver may be submitted after this epoch yet; empty where one may."""
         if live := self.live(spec.stream):
             return f"waiting for the end of {', '.join(app.id for app in live)}"
-        epoch = newest_epoch(self.hdfs, paths)
-        if not epoch or self.hdfs.read_json(paths.restart(epoch)) is not None:
+        if not epoch or self.hdfs.status(paths.restart(epoch)) is not None:
             return ""
-        if self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
-            return ""
-        age = self.now_ms() - self._intent_ms(paths, epoch)
+        if apps := self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
+            # It may have come since the question before.
+            return next((f"looking at {app.id} again" for app in apps if app.live), "")
+        age = self.now_ms() - intent_ms(self.hdfs, paths, epoch)
         if age < INTENT_TIMEOUT_MS:
             return f"waiting for epoch {epoch}, whose spark-submit may still be on its way ({age // 1000} s)"
         beat = self.hdfs.read_json(paths.heartbeat) or {}
         if beat.get("epoch") == epoch and self.now_ms() - int(beat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS:
             return f"waiting for epoch {epoch}, unknown to YARN but with a fresh heartbeat"
         return ""
-
-    def _intent_ms(self, paths: StreamPaths, epoch: int) -> int:
-        # The file's own time serves where its writer was cut off before its content.
-        intent = self.hdfs.read_json(paths.epoch(epoch)) or {}
-        status = self.hdfs.status(paths.epoch(epoch)) or {}
-        return int(intent.get("time_ms") or status.get("modificationTime") or 0)
 
     def kill(self, paths: StreamPaths, app: Application, why: str) -> None:
         """Leaves word why, then kills."""
@@ -184,11 +189,11 @@ class Launcher:
 
     # 3 and 4: intent, submission
 
-    def _submit(self, spec: StreamSpec, paths: StreamPaths, who: str, why: str) -> Application | None:
+    def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
         release = self._release(spec)
         generation, partitions = self._generation(paths)
-        epoch, launch_id = newest_epoch(self.hdfs, paths) + 1, self.new_id()
+        launch_id = self.new_id()
         intent = {"launch_id": launch_id, "release": release.version, "generation": generation, "who": who, "why": why,
                   "time_ms": self.now_ms(), "parameters": asdict(spec)}
         if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
@@ -231,3 +236,9 @@ def newest_epoch(hdfs: Files, paths: StreamPaths) -> int:
     """0 before the first launch."""
     names = (name.split(".")[0] for name in hdfs.list(paths.epochs) if name.endswith(".json"))
     return max((int(name) for name in names if name.isdigit()), default=0)
+
+
+def intent_ms(hdfs: Files, paths: StreamPaths, epoch: int) -> int:
+    """When it was written; the file's own time serves where its writer was cut off before its content."""
+    intent = hdfs.read_json(paths.epoch(epoch)) or {}
+    return int(intent.get("time_ms") or (hdfs.status(paths.epoch(epoch)) or {}).get("modificationTime") or 0)

@@ -6,13 +6,11 @@ from typing import Any
 
 from deploy import restart_policy
 from deploy.errors import Unreachable
-from deploy.launch import INTENT_TIMEOUT_MS, Files, Launcher, newest_epoch
+from deploy.launch import INTENT_TIMEOUT_MS, STOP_TIMEOUT_MS, Files, Launcher, intent_ms, newest_epoch
 from deploy.restart_policy import Decision, Event, Restart
 from deploy.yarn import Application
 from spark_apps.contract import StreamPaths, epoch_tag
 
-#: A driver reads its stop marker between batches; past this it is killed, which loses nothing but time.
-STOP_TIMEOUT_MS = 5 * 60_000
 #: The first batch of a JVM takes 11 s where the cores are free, several times that where they are not.
 STARTUP_MS = 180_000
 STALL_MS = 60_000
@@ -50,27 +48,35 @@ def observe(tools: Launcher, stream: str) -> Observation:
 
 
 def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
-    hdfs, epoch = tools.hdfs, newest_epoch(tools.hdfs, paths)
-    live = tools.live(paths.stream)
+    # Applications first: each has its intent by then, so none is newer than the epoch read after them.
+    hdfs, live = tools.hdfs, tools.live(paths.stream)
+    epoch = newest_epoch(hdfs, paths)
     mine = tools.yarn.apps(tag=epoch_tag(paths.stream, epoch)) if epoch else []
     beat = hdfs.read_json(paths.heartbeat) or {}
     stop = hdfs.status(paths.stop(epoch)) if epoch else None
     over = not (mine and mine[-1].live)
     return Observation(
         paths.stream, tools.now_ms(), "", hdfs.read_json(paths.desired) or {}, epoch,
-        int((hdfs.read_json(paths.epoch(epoch)) or {}).get("time_ms") or 0) if epoch else 0, mine[-1] if mine else None,
+        intent_ms(hdfs, paths, epoch) if epoch else 0, mine[-1] if mine else None,
         tuple(app for app in live if app.epoch(paths.stream) != epoch),
         beat if beat.get("epoch") == epoch else {},
         (hdfs.read_json(paths.result(epoch)) or {}) if epoch and over else {},
         int(stop["modificationTime"]) if stop else None,
-        (hdfs.read_json(paths.kill(epoch)) or {}) if epoch else {},
+        _word(hdfs.read_json(paths.kill(epoch))) if epoch else {},
         history(hdfs, paths) if over else ())
 
 
 def history(hdfs: Files, paths: StreamPaths, last: int = 20) -> tuple[Restart, ...]:
     """The newest ends, oldest first."""
-    names = [name for name in hdfs.list(paths.restarts) if name.endswith(".json")][-last:]
-    return tuple(Restart.of(hdfs.read_json(f"{paths.restarts}/{name}") or {}) for name in names)
+    names = [name for name in hdfs.list(paths.restarts) if name.removesuffix(".json").isdecimal()][-last:]
+    # Whoever was cut off while writing still said which epoch had ended.
+    return tuple(Restart.of({"epoch": int(name.removesuffix(".json")),
+                             **(hdfs.read_json(f"{paths.restarts}/{name}") or {})}) for name in names)
+
+
+def _word(said: dict[str, Any] | None) -> dict[str, Any]:
+    """Never empty where the file is there, whatever its writer came to."""
+    return {} if said is None else {"why": "killed on request", **said}
 
 
 # decide: pure
@@ -90,6 +96,8 @@ def event(seen: Observation) -> Event:
 
 
 def decide(seen: Observation) -> Decision:
+    if seen.wanted and not seen.epoch and not seen.unknown:
+        return restart_policy.Submit(seen.now_ms, "never launched")
     since = int(seen.desired.get("since_ms") or 0)
     return restart_policy.decide(seen.history, event(seen), seen.now_ms, since_ms=since)
 

@@ -28,7 +28,7 @@ _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", 
 
 
 class SubmitFailed(HashtideError):
-    """spark-submit ended before YARN had an application."""
+    """spark-submit did not start, or ended before YARN had an application."""
 
 
 @dataclass(frozen=True)
@@ -153,16 +153,27 @@ def start(cluster: Cluster, job: Job, log_name: str) -> Process:
     log = where / f"{log_name}.log"
     try:
         conf_dir.mkdir(parents=True, exist_ok=True)
-        for old in sorted(where.glob("*.log"), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOGS]:
-            old.unlink(missing_ok=True)
-        with log.open("wb") as out:
+        _drop_old_logs(where)
+        out = log.open("wb")
+    except OSError as error:
+        raise SubmitFailed(f"{error.filename or where}: {error.strerror}; a submission needs it for its log") from None
+    with out:
+        try:
             process = subprocess.Popen(build_command(cluster, job), env=environment(cluster, conf_dir), stdout=out,
                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
-    except FileNotFoundError:
-        raise BadUse(f"[spark] submit = {cluster.spark.submit}: no such program on this machine") from None
-    except OSError as error:
-        raise HashtideError(f"{where}: {error.strerror}; a submission needs it for its log") from None
+        except OSError as error:
+            why = "no such program on this machine" if isinstance(error, FileNotFoundError) else error.strerror
+            raise BadUse(f"[spark] submit = {cluster.spark.submit}: {why}") from None
     return Process(process, log)
+
+
+def _drop_old_logs(where: Path) -> None:
+    logs: list[tuple[float, Path]] = []
+    for path in where.glob("*.log"):
+        with suppress(FileNotFoundError):   # another submission may be at it too
+            logs.append((path.stat().st_mtime, path))
+    for _, path in sorted(logs)[:-_KEPT_LOGS]:
+        path.unlink(missing_ok=True)
 
 
 class Applications(Protocol):
@@ -193,6 +204,8 @@ def confirm(yarn: Applications, client: Client, tag: str, timeout_s: float = SUB
             client.end()
             if unknown:
                 raise Unreachable(unknown)
+            if found := yarn.apps(tag=tag):   # it may have come through just before its end
+                return found[-1]
             raise TimedOut(f"waited {timeout_s:.0f} s for an application tagged {tag}: "
                            f"{client.last_words()}")
         sleep(1.0)

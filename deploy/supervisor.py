@@ -82,7 +82,9 @@ def settle(tools: Launcher, seen: Observation) -> Decision:
     if seen.app and seen.app.live:
         if overdue_stop(seen):
             kill(tools, paths, seen.app, "its stop took too long", "superseded")
-        elif seen.wanted and not seen.kill and (why := stalled(tools, seen)):
+        elif seen.kill:
+            tools.yarn.kill(seen.app.id)   # whoever left word may have been cut off before the kill
+        elif seen.wanted and (why := stalled(tools, seen)):
             kill(tools, paths, seen.app, why, "stalled")
         return decision
     if (end := event(seen).restart) and end not in seen.history:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deploy import lease, supervisor
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe, overdue_stop
-from spark_apps.contract import StreamPaths
+from spark_apps.contract import STREAM_NAME, StreamPaths
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,18 @@ def watch(tools: Launcher, stream: str) -> Finding:
 
 def _reap(tools: Launcher, paths: StreamPaths, seen: Observation) -> tuple[str, ...]:
     doomed = [(app, f"superseded by epoch {seen.epoch}") for app in seen.others]
-    unwanted = seen.app and seen.app.live and seen.desired and not seen.wanted
-    if unwanted and seen.app:
-        if seen.stop_ms is None:
-            supervisor.stop(tools, seen.stream, "watchdog", "the stream should not run", str(seen.desired["state"]))
+    if seen.app and seen.app.live:
+        if seen.kill:
+            doomed.append((seen.app, str(seen.kill["why"])))   # whoever left word may have been cut off before the kill
         elif overdue_stop(seen):
             doomed.append((seen.app, "its stop took too long"))
+        elif seen.desired and not seen.wanted and seen.stop_ms is None:
+            supervisor.stop(tools, seen.stream, "watchdog", "the stream should not run", str(seen.desired["state"]))
     for app, why in doomed:
         supervisor.kill(tools, paths, app, why, "superseded")
     return tuple(app.id for app, _ in doomed)
 
 
 def streams(tools: Launcher) -> list[str]:
-    """Every stream that was provisioned."""
-    return tools.hdfs.list(f"{tools.cluster.root}/streams")
+    """Every stream that was provisioned; a directory of another name is not ours."""
+    return [name for name in tools.hdfs.list(f"{tools.cluster.root}/streams") if STREAM_NAME.fullmatch(name)]
