@@ -12,8 +12,8 @@ COLUMNS = ("window_start", "tag", "form", *MEASURES, "authors", "hour")
 def minute_counts(tweets: DataFrame) -> DataFrame:
     """(event_ms, kind, author, tags) -> one row per (minute, tag, form), and one per minute of tag "" for all tweets.
 
-    window_start, hour: timestamps; tag: the key; form: how it was written; tweets, originals, retweets, quotes, replies:
-    longs; authors: theta sketch of author ids, mergeable across rows.
+    window_start, hour: timestamps; tag: the key; form: how it was written; tweets, originals, retweets, quotes,
+    replies: longs; authors: theta sketch of author ids, mergeable across rows.
     """
     everyone = F.create_map(F.lit(ALL_TWEETS), F.lit(""))
     minute = F.timestamp_millis(F.col("event_ms") - F.pmod(F.col("event_ms"), F.lit(MINUTE_MS)))

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from spark_apps.transforms.identify import references
+from spark_apps.transforms.parse import HASHTAGS
 
 _SPECIAL = r"_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 _LETTER = r"\p{L}\p{M}"
@@ -33,35 +34,52 @@ def extract(records: DataFrame) -> DataFrame:
     forms: array of surface forms without #, in their order, repetitions kept; tag_source: a number of SOURCES.
     """
     record = F.col("record")
-    data = record["data"]
     retweeted = F.get(F.filter(references(record), lambda r: r["type"] == "retweeted"), F.lit(0))["id"]
     included = F.coalesce(record["includes"]["tweets"], record["includes"]["posts"])
     noted = records.withColumns({
-        "note": F.coalesce(data["note_tweet"], data["note_post"]),
+        "note": F.coalesce(record["data"]["note_tweet"], record["data"]["note_post"]),
         "original": F.get(F.filter(included, lambda tweet: tweet["id"] == retweeted), F.lit(0)),
     })
-    chosen = noted.withColumn("chosen", _choose(record, F.col("note"), F.col("original")))
-    text = F.coalesce(F.col("original.note_tweet.text"), F.col("original.note_post.text"), F.col("original.text"),
-                      F.col("note.text"), data["text"], record["retweeted_status"]["extended_tweet"]["full_text"],
-                      record["retweeted_status"]["full_text"], record["retweeted_status"]["text"],
-                      record["extended_tweet"]["full_text"], record["full_text"], record["text"])
-    named = F.transform(F.col("chosen.entities.hashtags"), lambda tag: F.coalesce(tag["tag"], tag["text"]))
-    found = F.when(F.col("chosen").isNull(), F.regexp_extract_all(text, F.lit(PATTERN), F.lit(1))).otherwise(named)
+    chosen = noted.withColumn("chosen", F.coalesce(*_places(record, F.col("note"), F.col("original"))))
+    hashtags = F.col("chosen.hashtags")
+    named = F.transform(hashtags, lambda tag: F.coalesce(tag["tag"], tag["text"]))
+    scanned = F.regexp_extract_all(F.col("chosen.scanned"), F.lit(PATTERN), F.lit(1))
+    found = F.filter(F.when(hashtags.isNotNull(), named).otherwise(scanned), lambda form: form != "")
     kept = [F.col(name) for name in records.columns if name != "record"]
-    return chosen.select(*kept, F.coalesce(F.filter(found, lambda form: form != ""), F.array().cast("array<string>"))
-                         .alias("forms"), F.coalesce(F.col("chosen.source"), F.lit(5)).alias("tag_source"))
+    return chosen.select(*kept, F.coalesce(found, F.array().cast("array<string>")).alias("forms"),
+                         F.coalesce(F.col("chosen.source"), F.lit(5)).alias("tag_source"))
 
 
-def _choose(record: Column, note: Column, original: Column) -> Column:
-    """The first entities that exist; an entities object without hashtags exists, and says that there are none."""
-    status, extended = record["retweeted_status"], record["extended_tweet"]
+def _places(record: Column, note: Column, original: Column) -> list[Column]:
+    """Where tags may be, in order of precedence: null, or a struct of source, hashtags, text to be scanned.
+
+    An entities object without hashtags exists, and says that there are none. An original without entities is scanned
+    before the retweet's own entities are believed, since those are cut.
+    """
+    data, status, extended = record["data"], record["retweeted_status"], record["extended_tweet"]
     original_note = F.coalesce(original["note_tweet"], original["note_post"])
-    ranked = [(1, note["entities"]), (2, original_note["entities"]), (2, original["entities"]),
-              (3, record["data"]["entities"]), (4, extended["entities"]), (4, status["extended_tweet"]["entities"]),
-              (4, status["entities"]), (3, record["entities"])]
-    return F.coalesce(*(F.when(entities.isNotNull(), F.struct(F.lit(source).alias("source"),
-                                                              entities.alias("entities")))
-                        for source, entities in ranked))
+    return [
+        _named(1, note["entities"]),
+        _named(2, original_note["entities"]),
+        _named(2, original["entities"]), _scanned(original_note["text"], original["text"]),
+        _named(3, data["entities"]), _scanned(note["text"], data["text"]),
+        _named(4, extended["entities"]),
+        _named(4, status["extended_tweet"]["entities"]),
+        _named(4, status["entities"]),
+        _scanned(status["extended_tweet"]["full_text"], status["full_text"], status["text"]),
+        _named(3, record["entities"]), _scanned(extended["full_text"], record["full_text"], record["text"]),
+    ]
+
+
+def _named(source: int, entities: Column) -> Column:
+    return F.when(entities.isNotNull(), F.struct(F.lit(source).alias("source"), entities["hashtags"].alias("hashtags"),
+                                                 F.lit(None).cast("string").alias("scanned")))
+
+
+def _scanned(*texts: Column) -> Column:
+    text = F.coalesce(*texts)
+    return F.when(text.isNotNull(), F.struct(F.lit(5).alias("source"), F.lit(None).cast(HASHTAGS).alias("hashtags"),
+                                             text.alias("scanned")))
 
 
 def keys(tweets: DataFrame) -> DataFrame:

@@ -16,7 +16,7 @@ ADDED = ("identity", "edit_index", "event_ms", "event_time", "clamped", "author"
 
 
 def identify(records: DataFrame) -> DataFrame:
-    """(..., arrival_ms, record, fate) -> the same and identity, edit_index, event_ms, event_time, clamped, author, kind.
+    """(..., arrival_ms, record, fate) -> the same and ADDED.
 
     identity: the first id of the edit chain, else the id, as a long. event_ms: from the identity where it is a
     snowflake, else `created_at`; more than 5 minutes after arrival means clamped to arrival. `fate` becomes bad_time
@@ -64,7 +64,8 @@ def references(record: Column) -> Column:
 def _kind(record: Column) -> Column:
     types = F.transform(references(record), lambda reference: reference["type"])
     quote = record["quoted_status"].isNotNull() | (record["is_quote_status"] == "true")
-    reply = record["data"]["in_reply_to_user_id"].isNotNull() | record["in_reply_to_status_id_str"].isNotNull()
+    reply = F.coalesce(record["data"]["in_reply_to_user_id"], record["in_reply_to_status_id_str"],
+                       record["in_reply_to_user_id_str"]).isNotNull()
     return (F.when(F.array_contains(types, "retweeted") | record["retweeted_status"].isNotNull(), "retweet")
             .when(F.array_contains(types, "quoted") | quote, "quote")
             .when(F.array_contains(types, "replied_to") | reply, "reply")

@@ -1,0 +1,38 @@
+"""One local Spark session for the layer, set up as production sets it up."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_apps import session
+
+HOME = Path(os.environ.get("HASHTIDE_HOME") or "~/.hashtide").expanduser()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    scratch = tmp_path_factory.mktemp("spark")
+    jars = sorted((HOME / "jars" / "delta").glob("*.jar"))
+    # Two cores, and as many partitions: with the 200 that are the default most of the time goes into empty tasks.
+    built = session.build("hashtide tests", {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "1g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.jars": ",".join(map(str, jars)),
+        "spark.jars.ivy": str(scratch / "ivy"),
+        "spark.local.dir": str(scratch / "local"),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={scratch / 'derby'}",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.sql.adaptive.enabled": "false",
+    })
+    yield built
+    built.stop()
