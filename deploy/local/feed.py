@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 from deploy import config, hdfs, provision
+from deploy.errors import HashtideError
 from deploy.local.instance import Instance
 from deploy.local.processes import Record
 from deploy.local.service import Service
@@ -52,7 +53,9 @@ def ingest(instance: Instance, stream: str, *, source: str = "simulator", rules:
     for rule in rules:
         argv += ["--rule", rule]
     after = ("namenode", "datanode", *(("simulator",) if source == "simulator" else ()))
-    return Service(f"ingest-{stream}", argv, environment, _is_writing(spool / "status.json"), after=after,
+    name = f"ingest-{stream}"
+    log = instance.logs / f"{name}.out"
+    return Service(name, argv, environment, _is_writing(spool / "status.json", log), after=after,
                    prepare=lambda: _provision(instance, stream))
 
 
@@ -77,8 +80,11 @@ def _answers(url: str) -> str:
         return f"{url} to answer"
 
 
-def _is_writing(status: Path) -> Callable[[Record], str]:
+def _is_writing(status: Path, log: Path) -> Callable[[Record], str]:
+    """HashtideError with ingest's own last line where it has ended: a refused token, a refused rule."""
     def what(record: Record) -> str:
+        if not record.process() and (reason := _reason(log)):
+            raise HashtideError(reason)
         try:
             known = json.loads(status.read_text())
         except (OSError, ValueError):
@@ -86,5 +92,16 @@ def _is_writing(status: Path) -> Callable[[Record], str]:
         # An older run's file says nothing of this one.
         if status.stat().st_mtime < record.since:
             return f"a fresh {status.name}"
-        return "" if known.get("connected_since_ms") else f"a connection: {known.get('last_error') or 'none yet'}"
+        return "" if known.get("connected_since_ms") else f"a connection: {known.get('error') or 'none yet'}"
     return what
+
+
+def _reason(log: Path) -> str:
+    """`ingest: ...`, where that is the last line of the log: the line that it ends with on an error."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            last = file.read().decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+    except OSError:
+        return ""
+    return last if last.startswith("ingest: ") else ""

@@ -1,7 +1,7 @@
 """tweepy's StreamingClient as a reader of bytes: callbacks put records into the inbox and do nothing else.
 
-tweepy 4.17.0 ends the stream for good on any exception in a callback, malformed JSON among them, reconnects without a wait
-after a clean close, and retries a refused token for ever.
+tweepy 4.17.0 ends the stream for good on any exception in a callback, malformed JSON among them, reconnects without a
+wait after a clean close, and retries a refused token for ever.
 """
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ import requests
 import tweepy
 
 from spark_apps.ingest.inbox import Inbox
+from spark_apps.ingest.wire import Session, reset_in_s, way_out, words
 
 log = logging.getLogger(__name__)
 
@@ -50,42 +50,13 @@ class ConnectBudget:
         return max(0.0, self._spent[0] + self._window_s - now) if len(self._spent) == self._limit else 0.0
 
 
-class _Session(requests.Session):
-    """Keeps the last response, whose headers tweepy does not pass on, and reads lines that end in \\n alone.
-
-    requests' own iter_lines splits at a bare CR and ends a line twice where a chunk ends between CR and LF.
-    """
-
-    last: requests.Response | None = None
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        self.last = None
-        response = super().request(*args, **kwargs)
-        response.iter_lines = lambda chunk_size=512, **_: _lines(response, chunk_size)  # type: ignore[method-assign]
-        self.last = response
-        return response
-
-
-def _lines(response: requests.Response, chunk_size: int) -> Iterator[bytes]:
-    parts: list[bytes] = []
-    for chunk in response.iter_content(chunk_size=chunk_size):
-        first, *rest = chunk.split(b"\n")
-        parts.append(first)
-        for following in rest:
-            yield b"".join(parts).removesuffix(b"\r")
-            parts = [following]
-    last = b"".join(parts)
-    if last:
-        yield last
-
-
 class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
     """Connects, reconnects, and stops for good with `fatal` set where only a person can help."""
 
     def __init__(self, token: str, url: str, inbox: Inbox) -> None:
         # The stream is chunked, so a large read size does not wait for more than one chunk.
         super().__init__(token, daemon=True, chunk_size=65_536)
-        self.session = _Session()
+        self.session = Session()
         # An environment's proxy is for the world outside.
         self.session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
         self._url, self._inbox = url.rstrip("/"), inbox
@@ -101,7 +72,7 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
         """Reads until `disconnect` or a fatal answer; to be called in a thread of its own."""
         while not self._ending.is_set() and not self.fatal:
             self.filter(tweet_fields=list(TWEET_FIELDS), expansions=list(EXPANSIONS), user_fields=list(USER_FIELDS))
-            self._ending.wait(self._closed_wait_s)
+            self._ending.wait(max(self._closed_wait_s, self._budget.wait_s(time.monotonic())))
 
     def disconnect(self) -> None:
         self._ending.set()
@@ -134,14 +105,14 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
         self._ending.wait(self._budget.wait_s(time.monotonic()))
 
     def on_request_error(self, status_code: int) -> None:
-        said = _words(self.session.last)
+        said = words(self.session.last)
         if status_code in _FATAL:
-            self.fatal = f"{self._url} {_FATAL[status_code]} (HTTP {status_code}{said}); {_way_out(status_code)}"
+            self.fatal = f"{self._url} {_FATAL[status_code]} (HTTP {status_code}{said}); {way_out(status_code)}"
             self.disconnect()
             return
         self._down(f"{self._url} answers HTTP {status_code}{said}, trying again")
         if status_code == 429:
-            self._ending.wait(max(0.0, _reset_in_s(self.session.last) - _TWEEPY_429_WAIT_S))
+            self._ending.wait(max(0.0, reset_in_s(self.session.last) - _TWEEPY_429_WAIT_S))
 
     def on_exception(self, exception: Exception) -> None:
         self._down(f"the reader failed and starts again: {type(exception).__name__}: {exception}")
@@ -166,26 +137,6 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
                 "User-Agent": self.user_agent, "Authorization": f"Bearer {self.bearer_token}"})
         if response.status_code in _FATAL:
             raise PermissionError(f"{self._url} {_FATAL[response.status_code]} "
-                                  f"(HTTP {response.status_code}{_words(response)}); {_way_out(response.status_code)}")
+                                  f"(HTTP {response.status_code}{words(response)}); {way_out(response.status_code)}")
         response.raise_for_status()
         return response
-
-
-def _words(response: requests.Response | None) -> str:
-    """What a problem body says, as `: ...`, or nothing."""
-    try:
-        body = response.json() if response is not None else None
-    except (ValueError, requests.RequestException):
-        return ""
-    text = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-    return f": {' '.join(str(text).split())[:200]}" if text else ""
-
-
-def _way_out(status: int) -> str:
-    return {401: "check the token in --token-file or X_BEARER_TOKEN", 402: "buy credit in the developer console",
-            403: "see which access the token's project has"}.get(status, "check --url and the rules")
-
-
-def _reset_in_s(response: requests.Response | None) -> float:
-    header = response.headers.get("x-rate-limit-reset", "") if response is not None else ""
-    return float(header) - time.time() if header.isdigit() else 0.0

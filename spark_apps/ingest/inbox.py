@@ -10,7 +10,7 @@ Arrival = tuple[int, bytes]
 
 
 class Inbox:
-    """A full inbox makes the reader wait, and through TCP the sender. Arrival times never go back, whatever the clock does."""
+    """A full inbox makes the reader wait, and through TCP the sender. Arrival times never go back, as a clock may."""
 
     def __init__(self, clock: Clock, capacity: int = 20_000) -> None:
         self._clock, self._capacity = clock, capacity

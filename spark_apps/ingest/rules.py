@@ -46,22 +46,27 @@ def ensure(client: tweepy.StreamingClient, wanted: Sequence[str], stream: str) -
     except PermissionError as error:
         raise IngestError(str(error)) from None
     except requests.RequestException as error:
-        raise Unreachable(f"the rules endpoint does not answer as it should ({type(error).__name__}); is --url right?"
-                          ) from None
+        status = f"HTTP {error.response.status_code}" if error.response is not None else type(error).__name__
+        raise Unreachable(f"the rules endpoint does not answer as it should ({status}); is --url right?") from None
     log.info("rules: %d wanted, %d added, %d deleted", len(wanted), len(change.add), len(change.delete))
     return change
 
 
 def read(values: Sequence[str], file: Path | None) -> list[str]:
-    """The rules given one by one and those of a file, one a line; # begins a comment line. WrongUse names every fault."""
+    """The rules given one by one and those of a file, one a line; `# ` begins a comment line, # alone a rule's hashtag.
+
+    WrongUse names every fault.
+    """
     found = list(values)
     if file:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise WrongUse(f"--rules-file {file}: {error}") from None
-        found += [line.strip() for line in lines if line.strip() and not line.startswith("# ")]
-    faults = [f"{rule[:40]!r}... has {len(rule)} characters, at most {_LONGEST}" for rule in found if len(rule) > _LONGEST]
+            raise WrongUse(f"--rules-file {file}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+        found += [line.strip() for line in lines if line.strip() and not f"{line} ".startswith("# ")]
+    faults = ["one is empty"] if not all(rule.strip() for rule in found) else []
+    faults += [f"{rule[:40]!r}... has {len(rule)} characters, at most {_LONGEST}"
+               for rule in found if len(rule) > _LONGEST]
     faults += [f"{len(found)} rules, at most {_MOST}"] if len(found) > _MOST else []
     if faults:
         raise WrongUse("rules: " + "; ".join(faults))

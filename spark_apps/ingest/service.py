@@ -14,8 +14,9 @@ from spark_apps.clock import Clock
 from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.inbox import Inbox
-from spark_apps.ingest.landing import Landing, Uploader
+from spark_apps.ingest.landing import Landing
 from spark_apps.ingest.spool import Rotation, Spool, closed_files, recover
+from spark_apps.ingest.upload import Uploader
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Settings:
 
 
 class Service:
-    """`run` blocks until `stop`; IngestError where the platform refuses us for good. The spool is locked by the caller."""
+    """`run` blocks until `stop`; IngestError where the platform refuses us for good. The caller locks the spool."""
 
     def __init__(self, settings: Settings, landing: Landing) -> None:
         self._settings = settings
@@ -43,12 +44,12 @@ class Service:
         self.client = FilteredStream(settings.token, settings.url, self.inbox)
         self.uploader = Uploader(landing, settings.source)
         self._spool = Spool(settings.spool, settings.source, settings.max_ms, settings.max_bytes)
-        self._stop = threading.Event()
+        self._stopping = False   # no Event: a signal's handler may not take a lock that the code it interrupts holds
         self._spool_error: str | None = None
         self._status_at = 0.0
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stopping = True
 
     def run(self) -> None:
         left = recover(self._settings.spool, self._settings.clock.offset_ms)
@@ -59,7 +60,7 @@ class Service:
         self.uploader.start()
         threading.Thread(target=self.client.read, name="reader", daemon=True).start()
         log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
-        while not self._stop.is_set() and not self.client.fatal:
+        while not self._stopping and not self.client.fatal:
             self._step()
         self._end()
         if self.client.fatal:
@@ -69,7 +70,7 @@ class Service:
         """Moves what has arrived into the spool, and hands on what was closed."""
         items, now_ms = self.inbox.take(timeout_s)
         for arrival_ms, record in items:
-            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))  # type: ignore[misc]
+            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))
         self._until_written(lambda: self._spool.tick(now_ms))
         if time.monotonic() - self._status_at >= _STATUS_EVERY_S:
             self._status_at = time.monotonic()
@@ -84,7 +85,8 @@ class Service:
                 if self._spool_error is None:
                     log.error("cannot write to the spool %s: %s; waiting", self._settings.spool, error.strerror)
                 self._spool_error = f"spool: {error.strerror}"
-                if self._stop.wait(1.0):
+                time.sleep(0.25)
+                if self._stopping:
                     raise IngestError(f"stopped while the spool {self._settings.spool} cannot be written: "
                                       f"{error.strerror}; make room") from None
                 continue
@@ -99,7 +101,7 @@ class Service:
         self.inbox.close()
         items, now_ms = self.inbox.take(0)
         for arrival_ms, record in items:
-            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))  # type: ignore[misc]
+            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))
         self._until_written(lambda: self._spool.close(now_ms))
         landed = self.uploader.finish(_FINISH_S)
         self._write_status("stopped")

@@ -40,18 +40,20 @@ class Spool:
         self._name = ""
         self._first_ms = self._last_ms = self._through_ms = self._size = 0
         self._pending = bytearray()
+        self._closed: Rotation | None = None
 
     def add(self, arrival_ms: int, record: bytes) -> Rotation | None:
         """Puts one record into the file that is open at its arrival."""
-        rotation = None
         if self._file is not None and (self._size + len(record) >= self._max_bytes or self._due(arrival_ms)):
-            rotation = self._rotate(arrival_ms)
+            # Kept until it is handed over: what comes next may fail, and be tried again.
+            self._closed = self._rotate(arrival_ms)
         if self._file is None:
             self._begin(arrival_ms)
         self._last_ms = arrival_ms
         self._pending += record
         self._pending += b"\n"
         self._size += len(record) + 1
+        rotation, self._closed = self._closed, None
         return rotation
 
     def tick(self, now_ms: int) -> Rotation | None:
@@ -82,10 +84,11 @@ class Spool:
         if self._file is not None:
             self.flush()
             os.fsync(self._file)
+            closed = self.directory / LandingFile(self._first_ms, self._last_ms, self.source, self._name).name
+            # Renamed while it is open: if that fails, it is tried again.
+            self._open_path(self._first_ms).rename(closed)
             os.close(self._file)
             self._file = None
-            closed = self.directory / LandingFile(self._first_ms, self._last_ms, self.source, self._name).name
-            self._open_path(self._first_ms).rename(closed)
         self._through_ms = now_ms
         return Rotation(closed, now_ms)
 
@@ -135,8 +138,11 @@ def _end_line(path: Path) -> None:
 
 def lock(directory: Path) -> IO[str]:
     """Held until the file is closed: two writers on one spool would land each other's files."""
-    directory.mkdir(parents=True, exist_ok=True)
-    held = (directory / "lock").open("a")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        held = (directory / "lock").open("a")
+    except OSError as error:
+        raise WrongUse(f"--spool {directory}: {error.strerror}; name a directory that can be written") from None
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -52,6 +52,8 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
     server = Server(settings, Generator(args.seed, args.edits_change_tags))
     try:
         port = await server.start(args.host, args.port)
+    except OverflowError:
+        raise BadUse(f"--port {args.port}: expected 0 to 65535") from None
     except OSError as error:
         raise BadUse(f"--port {args.port}: {error.strerror}; is one running? choose another port") from None
     ended = asyncio.Event()
@@ -59,8 +61,14 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(sign, ended.set)
     print(f"simulator on http://{args.host}:{port}, {settings.rate:g} tweets/s, seed {args.seed}, "
           f"ledgers in {settings.directory}", flush=True)
-    await ended.wait()
+    feeding, signalled = asyncio.create_task(server.feeding()), asyncio.create_task(ended.wait())
+    await asyncio.wait((feeding, signalled), return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
     await server.stop()
+    try:
+        await feeding
+    except OSError as error:
+        raise HashtideError(f"{settings.directory}: {error.strerror}; the ledger could not be written") from None
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ _STREAM, _RULES, _KILL = "/2/tweets/search/stream", "/2/tweets/search/stream/rul
 _REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
             429: "Too Many Requests"}
 _TICK_S = 0.02
+# A client that was cut off while it did not read would otherwise keep its buffer, and hold up all others.
+_LINGER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ class Server:
                 await self._feed
         self._end_all()
 
+    async def feeding(self) -> None:
+        """Returns when the server was stopped; raises what ended the feed, such as a full disk under the ledger."""
+        if self._feed:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(self._feed)
+
     @property
     def done(self) -> bool:
         """Whether all that was asked for is sent; connections stay open and get keep-alives."""
@@ -127,9 +135,10 @@ class Server:
             headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             await self._route(method, urlsplit(target), headers, body, reader, writer)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, TimeoutError):
             writer.close()
-            await writer.wait_closed()
+            await asyncio.wait_for(writer.wait_closed(), _LINGER_S)
+        writer.transport.abort()
 
     async def _route(self, method: str, url: Any, headers: dict[str, str], body: bytes,
                      reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,82 @@
+"""`python -m spark_apps.ingest run|replay`: tweets of the filtered stream, or of archives, into landing."""
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from typing import Any
+
+from spark_apps.clock import Clock
+from spark_apps.contract import StreamPaths
+from spark_apps.ingest import landing, options, rules
+from spark_apps.ingest.errors import IngestError
+from spark_apps.ingest.replay import THREADS, replay
+from spark_apps.ingest.service import Service, Settings
+from spark_apps.ingest.spool import lock
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _landing(args: argparse.Namespace, clock: Clock, threads: int = 1) -> landing.Landing:
+    client = landing.connect(args.webhdfs, args.user, threads)
+    return landing.Landing(client, StreamPaths(args.stream, args.root), clock)
+
+
+def _run(args: argparse.Namespace) -> None:
+    clock = Clock(args.clock_offset_ms)
+    wanted = rules.read(args.rule, args.rules_file)
+    settings = Settings(args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000),
+                        args.max_mb << 20, clock)
+    with lock(args.spool):
+        service = Service(settings, _landing(args, clock))
+        if wanted:
+            rules.ensure(service.client, wanted, args.stream)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: service.stop())
+        service.run()
+
+
+def _replay(args: argparse.Namespace) -> None:
+    clock = Clock(args.clock_offset_ms)
+    target = _landing(args, clock, THREADS)
+    target.check()
+    with lock(args.spool):
+        done = replay(args.files, target, args.spool, args.source, clock.now_ms())
+    if args.json:
+        print(json.dumps(done.as_json()))
+    else:
+        print(f"{done.lines:,} lines ({done.untimed:,} without a time of their own) in {done.files:,} files, "
+              f"{done.landed:,} of them new; {len(done.hours)} hour(s) to seal")
+
+
+def _stop(number: int, _: Any) -> None:
+    raise _Stopped(number)
+
+
+def main(argv: list[str] | None = None) -> int:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # They tell of every request, and at length of what our own log has in a line.
+    for name, level in (("hdfs", logging.ERROR), ("urllib3", logging.ERROR), ("tweepy", logging.CRITICAL)):
+        logging.getLogger(name).setLevel(level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    verb = ""
+    try:
+        args = options.parser().parse_args(argv)
+        verb = args.verb
+        options.check(args)
+        (_run if verb == "run" else _replay)(args)
+    except _Stopped as stopped:
+        return 0 if verb == "run" else 128 + int(stopped.args[0])
+    except IngestError as error:
+        print(f"ingest: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

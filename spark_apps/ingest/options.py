@@ -1,0 +1,109 @@
+"""The command line of ingest: what it takes, and every fault of it at once."""
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from spark_apps.contract import MAX_FILE_SPAN_MS, SOURCE_NAME, check_stream
+from spark_apps.ingest.errors import WrongUse
+
+_X = "https://api.x.com"
+_TOKEN = re.compile(r"[!-~]+")
+_EXAMPLES = """examples:
+  X_BEARER_TOKEN=... %(prog)s run --stream hashtags --webhdfs http://nn1:9870,http://nn2:9870 \\
+      --spool /var/spool/hashtide --source x --rule '#hadoop lang:en'
+  %(prog)s run --stream hashtags --webhdfs http://127.0.0.1:9870 --spool spool --source simulator \\
+      --url http://127.0.0.1:8950 --token-file simulator.token
+  zcat 2026-*.gz | %(prog)s replay --stream archive --webhdfs http://127.0.0.1:9870 --spool spool -- more.jsonl.gz -
+
+SIGTERM or ^C ends `run` within 5 seconds, exit 0; what is not landed by then stays in the spool for the next start.
+exit codes: 0 done, 1 refused (a wrong token, a rule), 2 wrong use, 3 HDFS or the platform does not answer
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(f"{message}; see --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(prog="ingest", description="Tweets into the landing directory of a stream.", epilog=_EXAMPLES,
+                  formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    verbs = top.add_subparsers(dest="verb", metavar="run|replay", required=True)
+    run = _verb(verbs, "run", "read the filtered stream until a signal ends it")
+    run.add_argument("--source", default="x", help="name of this writer in file names and marks (default: %(default)s)")
+    run.add_argument("--url", help=f"address of the platform (default for the source x: {_X})")
+    run.add_argument("--token-file", type=Path, help="file with the bearer token (default: X_BEARER_TOKEN)")
+    run.add_argument("--rule", action="append", default=[], help="the stream's rules become these; repeatable")
+    run.add_argument("--rules-file", type=Path, help="rules, one a line; lines that begin with `# ` are comments")
+    run.add_argument("--max-seconds", type=float, default=5.0, help="a landing file spans at most this (%(default)s)")
+    run.add_argument("--max-mb", type=int, default=32, help="a landing file has at most this many MB (%(default)s)")
+    again = _verb(verbs, "replay", "land archives by the time at which their tweets were sent")
+    again.add_argument("--source", default="replay", help="name of this writer (default: %(default)s)")
+    again.add_argument("--json", action="store_true", help="say in JSON what was landed")
+    again.add_argument("files", nargs="+", metavar="FILE", help="v2 records or pages, v1.1 statuses; plain or "
+                       "compressed; - is standard input")
+    return top
+
+
+def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text.capitalize() + ".",
+                                                     epilog=_EXAMPLES.replace("%(prog)s", "ingest"), allow_abbrev=False,
+                                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    verb.add_argument("--stream", required=True)
+    verb.add_argument("--root", default="/hashtide", help="in HDFS (default: %(default)s)")
+    verb.add_argument("--webhdfs", required=True, metavar="URL[,URL]", help="http://host:port of every NameNode")
+    verb.add_argument("--user", default="", help="whom HDFS sees (default: who runs this)")
+    verb.add_argument("--spool", type=Path, required=True, help="directory for what has not been landed yet")
+    verb.add_argument("--clock-offset-ms", type=int, default=0, help="shift of the clock that tells the arrival")
+    return verb
+
+
+def check(args: argparse.Namespace) -> None:
+    """WrongUse names every fault at once."""
+    faults = []
+    try:
+        check_stream(args.stream)
+    except ValueError as error:
+        faults.append(str(error))
+    if not SOURCE_NAME.fullmatch(args.source):
+        faults.append(f"--source {args.source!r}: expected a lower-case letter, then up to 39 of a-z, 0-9 and _")
+    args.webhdfs = [url.strip().rstrip("/") for url in args.webhdfs.split(",") if url.strip()]
+    urls = [("--webhdfs", url) for url in args.webhdfs or [""]]
+    if args.verb == "run":
+        args.url = args.url or (_X if args.source == "x" else "")
+        urls.append(("--url", args.url))
+        if not 1 <= args.max_seconds <= MAX_FILE_SPAN_MS / 1000:
+            faults.append(f"--max-seconds {args.max_seconds:g}: expected 1 to {MAX_FILE_SPAN_MS // 1000}")
+        if not 1 <= args.max_mb <= 1024:
+            faults.append(f"--max-mb {args.max_mb}: expected 1 to 1024")
+    faults += [f"{name} {url!r}: expected http://host:port" for name, url in urls if not _is_address(url)]
+    if faults:
+        raise WrongUse("; ".join(faults))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def token(args: argparse.Namespace) -> str:
+    where = f"--token-file {args.token_file}" if args.token_file else "X_BEARER_TOKEN"
+    try:
+        text = args.token_file.read_text(encoding="utf-8") if args.token_file else os.environ.get("X_BEARER_TOKEN", "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{where}: {getattr(error, 'strerror', None) or 'no text'}") from None
+    found = str(text).strip()
+    if not found:
+        raise WrongUse(f"{where}: no bearer token in it" if args.token_file else
+                       "no bearer token: set X_BEARER_TOKEN or give --token-file")
+    if not _TOKEN.fullmatch(found):
+        raise WrongUse(f"{where}: a bearer token is one word of plain characters")
+    return found

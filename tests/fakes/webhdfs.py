@@ -1,0 +1,176 @@
+"""WebHDFS over real HTTP: a NameNode that redirects, a DataNode that takes the bytes, files in a dictionary.
+
+As measured on Hadoop 3.5: a rename onto a file answers {"boolean": false}, with OVERWRITE it answers nothing; parents of a
+created file are made, those of a rename's destination are not.
+"""
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.fakes.sockets import free_port
+
+PREFIX = "/webhdfs/v1"
+
+
+class WebHdfs:
+    """`files` by path. `mode` is active, safe (as while it starts), standby or broken; `stop` and `start` are an outage."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.directories: set[str] = {"/"}
+        self.mode = "active"
+        self.calls: list[tuple[str, str]] = []    # operation, path
+        self.fail_next: list[str] = []            # operations that fail once, in the middle
+        self.lock = threading.Lock()
+        self.port = free_port()
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def landed(self, under: str) -> dict[str, bytes]:
+        """Landing files by path, as a reader sees them: without what begins with an underscore."""
+        with self.lock:
+            return {path: data for path, data in self.files.items()
+                    if path.startswith(under) and not any(part.startswith("_") for part in path.split("/"))}
+
+    def start(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    # the protocol: (status, body)
+
+    def answer(self, op: str, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
+        with self.lock:
+            self.calls.append((op, path))
+            if self.mode != "active":
+                name = {"safe": "SafeModeException", "standby": "StandbyException"}.get(self.mode, "IOException")
+                return 403, _error(name, f"{self.mode}: cannot {op}")
+            if op in self.fail_next:
+                self.fail_next.remove(op)
+                return 403, _error("IOException", f"{op} failed on purpose")
+            return self._do(op, path, query, body)
+
+    def _do(self, op: str, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
+        if op == "GETFILESTATUS":
+            status = self._status(path)
+            return (200, {"FileStatus": status}) if status else self._missing(path)
+        if op == "LISTSTATUS":
+            names = {p[len(path.rstrip("/")) + 1:].split("/")[0]
+                     for p in (*self.files, *self.directories) if p.startswith(path.rstrip("/") + "/")}
+            found = [{**(self._status(f"{path}/{name}") or {}), "pathSuffix": name} for name in sorted(names)]
+            return (200, {"FileStatuses": {"FileStatus": found}}) if path in self.directories else self._missing(path)
+        if op == "OPEN":
+            return (200, self.files[path]) if path in self.files else self._missing(path)
+        if op == "MKDIRS":
+            self._make(path)
+            return 200, {"boolean": True}
+        if op == "DELETE":
+            return 200, {"boolean": self.files.pop(path, None) is not None}
+        if op == "CREATE":
+            if path in self.files and query.get("overwrite") != "true":
+                return 403, _error("FileAlreadyExistsException", f"{path} exists")
+            self._make(path.rpartition("/")[0])
+            self.files[path] = body
+            return 201, b""
+        if op == "RENAME":
+            return self._rename(path, query["destination"], "OVERWRITE" in query.get("renameoptions", ""))
+        return 400, _error("UnsupportedOperationException", op)
+
+    def _rename(self, path: str, to: str, overwrite: bool) -> tuple[int, Any]:
+        possible = path in self.files and to.rpartition("/")[0] in self.directories
+        if overwrite:
+            if not possible:
+                return self._missing(path)
+            self.files[to] = self.files.pop(path)
+            return 200, b""
+        if not possible or to in self.files:
+            return 200, {"boolean": False}
+        self.files[to] = self.files.pop(path)
+        return 200, {"boolean": True}
+
+    def _status(self, path: str) -> dict[str, Any] | None:
+        if path in self.files:
+            return {"type": "FILE", "length": len(self.files[path]), "pathSuffix": ""}
+        return {"type": "DIRECTORY", "length": 0, "pathSuffix": ""} if path in self.directories else None
+
+    def _make(self, path: str) -> None:
+        while path and path not in self.directories:
+            self.directories.add(path)
+            path = path.rpartition("/")[0]
+
+    @staticmethod
+    def _missing(path: str) -> tuple[int, Any]:
+        return 404, _error("FileNotFoundException", f"File does not exist: {path}")
+
+
+def _error(name: str, message: str) -> dict[str, Any]:
+    return {"RemoteException": {"exception": name, "javaClassName": f"java.io.{name}", "message": message}}
+
+
+def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Several small writes an answer; with Nagle's algorithm each would wait for the other side.
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self._serve()
+
+        def do_DELETE(self) -> None:
+            self._serve()
+
+        def do_PUT(self) -> None:
+            self._serve()
+
+        def _serve(self) -> None:
+            url = urlsplit(self.path)
+            query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+            path = unquote(url.path).removeprefix(PREFIX)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            # A server that was stopped takes no more from the connections it had.
+            if fake._server is None:
+                self.close_connection = True
+                self.connection.close()
+                return
+            if query["op"] == "CREATE" and "datanode" not in query:
+                self._send(307, b"", Location=f"{fake.url}{self.path}&datanode=true")
+                return
+            code, answer = fake.answer(query["op"], path, query, body)
+            self._send(code, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+        def _send(self, code: int, data: bytes, **headers: str) -> None:
+            self.send_response(code)
+            for name, value in {"Content-Length": str(len(data)), "Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+@contextmanager
+def serving() -> Iterator[WebHdfs]:
+    fake = WebHdfs()
+    fake.start()
+    try:
+        yield fake
+    finally:
+        fake.stop()
