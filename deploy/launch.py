@@ -170,10 +170,10 @@ class Launcher:
             return f"waiting for the end of {', '.join(app.id for app in live)}"
         if not epoch or self.hdfs.status(paths.restart(epoch)) is not None:
             return ""
-        if apps := self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
-            # It may have come since the question before.
-            return next((f"looking at {app.id} again" for app in apps if app.live), "")
         age = self.now_ms() - intent_ms(self.hdfs, paths, epoch)
+        # After the look at the clock: what comes in time is then seen. And it may have come since the question before.
+        if apps := self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
+            return next((f"looking at {app.id} again" for app in apps if app.live), "")
         if age < INTENT_TIMEOUT_MS:
             return f"waiting for epoch {epoch}, whose spark-submit may still be on its way ({age // 1000} s)"
         beat = self.hdfs.read_json(paths.heartbeat) or {}
