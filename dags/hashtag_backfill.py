@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task, task_group
 
 from deploy.airflow import forms, work
-from deploy.airflow.seal_operator import SealOperator
+from deploy.airflow.seal_operator import LandingOperator, SealOperator
 
 DOC = """
 ### What it does
@@ -20,9 +20,10 @@ By hand: seals any range of hours of one stream, both ends included, at most 744
 ### States
 | state | meaning |
 | --- | --- |
-| success | sealed; the XCom of `seal` lists each hour with its revision and whether it changed |
+| success | sealed; the XCom of `each.seal` lists each hour with its revision and whether it changed |
 | skipped | no stream is in service |
-| deferred | waits for landing, or for YARN |
+| `landing` deferred | the last hours of the range are not landed yet |
+| `seal` deferred | the batch runs; *YARN application* leads to it |
 | failed | a parameter is out of range, the application failed, or it left no result; the log names which |
 
 ### At night
@@ -43,4 +44,10 @@ with DAG("hashtag_backfill", description="Seal again what later lines touched, o
     def hours() -> list[dict]:
         return work.again(get_current_context())
 
-    SealOperator.partial(task_id="seal", pool="yarn_batch", release="{{ params.release }}").expand_kwargs(hours())
+    @task_group
+    def each(stream: str, first: str, last: str, late_within_hours: int) -> None:
+        landing = LandingOperator(task_id="landing", stream=stream, first=first, last=last)
+        landing >> SealOperator(task_id="seal", stream=stream, first=first, last=last, pool="yarn_batch",
+                                late_within_hours=late_within_hours, release="{{ params.release }}")
+
+    each.expand_kwargs(hours())

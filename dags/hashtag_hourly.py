@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, get_current_context, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, get_current_context, task, task_group
 
 from deploy.airflow import forms, work
-from deploy.airflow.seal_operator import SealOperator
+from deploy.airflow.seal_operator import LandingOperator, SealOperator
 
 DOC = """
 ### What it does
@@ -24,15 +24,16 @@ later lines, a higher revision. Never a duplicate.
 ### States
 | state | meaning |
 | --- | --- |
-| success | sealed; the XCom of `seal` holds revision, rows and fates of the lines |
+| success | sealed; the XCom of `each.seal` holds revision, rows and fates of the lines |
 | skipped | no stream has anything in this hour |
-| deferred | waits for landing (at most 90 minutes, then it seals as incomplete and names the gap), or for YARN |
-| scheduled, for long | pool `yarn_batch` is taken: one batch at a time |
+| `landing` deferred | not all is landed; after 90 minutes the hour is sealed as incomplete, with the gap named |
+| `seal` deferred | the batch runs; *YARN application* leads to it |
+| `seal` scheduled, for long | pool `yarn_batch` is taken: one batch at a time |
 | up for retry, failed | the application failed or left no result; the log names both |
 
 ### At night
-A failed hour stays in `counts_live`; nobody sees a hole. Mend the cause and clear the run: the same hour is sealed. An
-hour sealed as incomplete is taken care of by the nightly `hashtag_backfill` as soon as its lines are landed.
+A failed hour stays in `counts_live`; nobody sees a hole. Mend the cause and clear the run: the same hour is sealed.
+An hour sealed as incomplete is taken care of by the nightly `hashtag_backfill` as soon as its lines are landed.
 """
 
 with DAG("hashtag_hourly", description="Seal the hour", schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
@@ -44,4 +45,9 @@ with DAG("hashtag_hourly", description="Seal the hour", schedule=CronDataInterva
     def hours() -> list[dict]:
         return work.hourly(get_current_context())
 
-    SealOperator.partial(task_id="seal", pool="yarn_batch").expand_kwargs(hours())
+    @task_group
+    def each(stream: str, first: str, last: str) -> None:
+        landing = LandingOperator(task_id="landing", stream=stream, first=first, last=last)
+        landing >> SealOperator(task_id="seal", stream=stream, first=first, last=last, pool="yarn_batch")
+
+    each.expand_kwargs(hours())

@@ -19,7 +19,7 @@ stream runs, and submits it again when its application ends. One run holds a str
 ### States
 | state | meaning |
 | --- | --- |
-| deferred | the stream is held; *YARN application* and *Spark UI* lead to it. Restarts happen within the same try |
+| deferred | the stream is held; *YARN application* and *Spark UI* lead to it; restarts stay in the same try |
 | success | somebody asked for its end, and it ended |
 | skipped | another run holds the stream, or took it over |
 | failed | parked: the restarts are used up, or another try cannot help. The last line of the log says why |
@@ -30,7 +30,7 @@ Airflow's own restarts leave the driver alone; if nobody holds the stream for 90
 
 ### At night
 1. `deploy/hashtide stream status --stream NAME` says what is wrong in one line.
-2. Failed with `bad_configuration`, `missing_class` or `incompatible_checkpoint`: mend that, then trigger this DAG again.
+2. Failed with `bad_configuration`, `missing_class` or `incompatible_checkpoint`: mend that, then trigger this DAG.
    A trigger gives it a new budget of restarts. It goes on from its checkpoint; nothing is lost while landing is kept.
 3. Failed with `ends within 10 min`: look at the application's log by the button; memory and a bad node come first.
 4. Deferred, and the log says `waiting`: HDFS or YARN is down. Mend that; the stream comes back by itself.

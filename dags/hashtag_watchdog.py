@@ -11,8 +11,8 @@ from deploy.airflow import work
 DOC = """
 ### What it does
 Every 5 minutes, for each provisioned stream: exactly one live application where it should run, none where it should
-not. It kills applications of older epochs and those whose stop is overdue, asks a driver that should not run to stop, and
-triggers `hashtag_stream` for a stream that should run and that no task holds.
+not. It kills applications of older epochs and those whose stop is overdue, asks a driver that should not run to stop,
+and triggers `hashtag_stream` for a stream that should run and that no task holds.
 
 ### When not to use it
 Never needs a hand. To start or stop a stream use `hashtag_stream` and `deploy/hashtide stream stop`.
@@ -22,7 +22,8 @@ Never needs a hand. To start or stop a stream use `hashtag_stream` and `deploy/h
 | --- | --- |
 | success, `hold` skipped | every stream is as it should be, or nothing could be concluded: the log of `watch` says |
 | success, `hold` ran | a stream was without a holder; the link leads to the run that holds it now |
-| failed | HDFS holds something unexpected; the log names it. Running streams are not touched |
+| `watch` failed | HDFS or YARN does not answer, or holds something unexpected; the log names it. Nothing is touched |
+| `hold` failed | `hashtag_stream` is paused: a stream is without a holder until it is switched on |
 
 ### At night
 Nothing to do for a single failed run. `hold` triggering the same stream run after run: look at those runs of
@@ -41,5 +42,6 @@ with DAG("hashtag_watchdog", description="Exactly one application for each strea
         return work.watch()
 
     TriggerDagRunOperator.partial(
-        task_id="hold", trigger_dag_id="hashtag_stream", logical_date=None, openlineage_inject_parent_info=False,
+        task_id="hold", trigger_dag_id="hashtag_stream", logical_date=None, fail_when_dag_is_paused=True,
+        openlineage_inject_parent_info=False,
     ).expand(conf=watch())

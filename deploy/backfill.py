@@ -4,13 +4,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from deploy import artifact, submit
 from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher
 from deploy.yarn import Application
-from spark_apps.contract import HOUR_MS, StreamPaths, check_stream, launch_tag
+from spark_apps.contract import HOUR_MS, StreamPaths, check_stream, hour_name, launch_tag
 
 #: After its hour a tweet may still be on its way: the platform's own delay, a reconnect with backfill minutes.
 LATENESS_MS = 10 * 60_000
@@ -43,7 +43,8 @@ class Seal:
             raise BadUse("a seal takes whole hours")
         if bool(self.hours) == bool(self.late_within_hours):
             raise BadUse("a seal takes hours, or the hours with late lines: one of the two")
-        check_range(self.hours)
+        if len(self.hours) > MAX_HOURS:
+            raise BadUse(f"{len(self.hours)} hours at once, at most {MAX_HOURS}")
 
 
 class Marks(Protocol):
@@ -94,7 +95,9 @@ def needed(hour_ms: int) -> int:
 
 def seals(stream: str, hours: Sequence[int], found: dict[str, int], by: str) -> list[Seal]:
     """The hours as they are now: those that are complete in one batch, those with a gap in another."""
-    complete, incomplete, gap = [], [], ""
+    complete: list[tuple[int, int]] = []
+    incomplete: list[tuple[int, int]] = []
+    gap = ""
     for hour in hours:
         at = through(found, hour)
         missing = at.gap(needed(hour))
@@ -121,13 +124,13 @@ def has_landing(hdfs: Marks, paths: StreamPaths, hour_ms: int) -> bool:
     An hour before the stream's first line has nothing, nor has one after its sources went away.
     """
     days = [name for name in hdfs.list(paths.landing) if name.startswith("dt=")]
-    if not days or f"{paths.landing}/{days[0]}" > paths.landing_hour(hour_ms + HOUR_MS):
+    if not days:
         return False
-    if any(hdfs.list(paths.landing_hour(at)) for at in (hour_ms, hour_ms + HOUR_MS)):
-        return True
     first = min(hdfs.list(f"{paths.landing}/{days[0]}"), default="hr=99")
-    begun = f"{paths.landing}/{days[0]}/{first}" <= paths.landing_hour(hour_ms)
-    return begun and any(ms > hour_ms for ms in marks(hdfs, paths).values())
+    if f"{paths.landing}/{days[0]}/{first}" > paths.landing_hour(hour_ms):
+        return False
+    return (any(ms > hour_ms for ms in marks(hdfs, paths).values())
+            or any(hdfs.list(paths.landing_hour(at)) for at in (hour_ms, hour_ms + HOUR_MS)))
 
 
 def parse_hour(text: str) -> int:
@@ -152,13 +155,16 @@ def hour_range(first: str, last: str) -> tuple[int, ...]:
 def span(hours: Sequence[int]) -> str:
     """Hours as a person reads them."""
     if len(hours) < 4:
-        return ", ".join(iso(hour)[:13] for hour in hours)
-    return f"{len(hours)} hours from {iso(hours[0])[:13]} to {iso(hours[-1])[:13]}"
+        return ", ".join(hour_name(hour) for hour in hours)
+    return f"{len(hours)} hours from {hour_name(hours[0])} to {hour_name(hours[-1])}"
 
 
-def check_range(hours: Sequence[Any]) -> None:
+def check_range(hours: Sequence[int], found: dict[str, int], now_ms: int) -> None:
+    """BadUse where there are too many, or the last is not over, by our clock or by that of the sources."""
     if len(hours) > MAX_HOURS:
         raise BadUse(f"{len(hours)} hours at once, at most {MAX_HOURS}: split the range")
+    if hours[-1] + HOUR_MS > now_ms and through(found, hours[-1]).gap(needed(hours[-1])):
+        raise BadUse(f"the hour {hour_name(hours[-1])} is not over: seal it afterwards")
 
 
 def iso(ms: int) -> str:
@@ -190,10 +196,19 @@ def args(seal: Seal, root: str) -> tuple[str, ...]:
     """hashtag_batch.py's arguments."""
     out = ["--stream", seal.stream, "--root", root]
     if seal.hours:
-        out += ["--hours", ",".join(f"{iso(hour)[:13]}={through_ms}" for hour, through_ms in seal.hours)]
+        out += ["--hours", ",".join(f"{hour_name(hour)}={through_ms}" for hour, through_ms in seal.hours)]
     else:
         out += ["--late-within-hours", str(seal.late_within_hours)]
     return (*out, *(("--incomplete", seal.gap) if seal.gap else ()), *(("--by", seal.by) if seal.by else ()))
+
+
+class Yarn(Protocol):
+    def app(self, app_id: str) -> Application | None: ...
+
+
+def application(tools: Launcher, app_id: str) -> Application | None:
+    """None where YARN has forgotten it."""
+    return cast(Yarn, tools.yarn).app(app_id)
 
 
 def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0,
@@ -201,7 +216,7 @@ def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0,
     """The terminal application; HashtideError where it did not succeed, TimedOut past `timeout_s`."""
     deadline = tools.monotonic() + timeout_s
     while True:
-        app = tools.yarn.app(app_id)
+        app = application(tools, app_id)
         if app is None or not app.live:
             return check_end(app_id, app)
         if tools.monotonic() >= deadline:
@@ -223,7 +238,7 @@ def check_end(app_id: str, app: Application | None) -> Application:
 def results(hdfs: Marks, paths: StreamPaths, hours: Iterable[int], since_ms: int = 0,
             application: str = "") -> list[dict[str, Any]]:
     """What the seals wrote of each hour; HashtideError where one wrote nothing since, whatever YARN says of it."""
-    return [_written(hdfs, paths.seal_result(hour), f"the seal of {iso(hour)[:13]}", since_ms, application)
+    return [_written(hdfs, paths.seal_result(hour), f"the seal of {hour_name(hour)}", since_ms, application)
             for hour in hours]
 
 
@@ -233,7 +248,7 @@ def is_sealed(hdfs: Marks, paths: StreamPaths, hour_ms: int, since_ms: int, appl
 
 def late_results(hdfs: Marks, paths: StreamPaths, since_ms: int = 0, application: str = "") -> list[dict[str, Any]]:
     """The same of a seal of late lines, which chose its hours itself."""
-    chosen = _written(hdfs, f"{paths.progress}/seal/late.json", "the seal of late lines", since_ms, application)
+    chosen = _written(hdfs, paths.late_result, "the seal of late lines", since_ms, application)
     return results(hdfs, paths, [int(hour) for hour in chosen.get("hours") or ()], since_ms, application)
 
 

@@ -11,14 +11,7 @@
       |-- done: somebody asked for its end, and it ended
       +-- superseded: another task took the lease
 
-    abandon: a person ended the task, in whatever state. The lease decides what was meant:
-      still ours    --> the stream is not wanted: desired state stopped, its application killed
-      another's now --> the task was cleared, its next try took over: only our own epoch's application is killed, and
-                        the next try submits again; desired state stays as it is
-
-`begin` takes the lease before it asks; `abandon` says stopped before it looks at the lease again. So whichever comes
-first, a cleared task ends with its stream running: either `abandon` sees the new lease and takes its word back, or the
-new try asks after it.
+What becomes of the stream where a person ends the task: deploy.handover.
 """
 from __future__ import annotations
 
@@ -36,8 +29,6 @@ from spark_apps.contract import StreamPaths
 
 #: A launch that has to wait longer, for the end of a predecessor say, is put off: it would occupy a worker.
 LAUNCH_TIMEOUT_S = 60.0
-#: Before a launch that was put off is tried again.
-RETRY_MS = 20_000
 _RENEW_MS = 15_000
 
 
@@ -101,12 +92,12 @@ def launch(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Lau
 
 
 def wanted_spec(tools: Launcher, stream: str) -> StreamSpec:
-    """What should run. A restart keeps the release that was launched for it: an upgrade is a stop and a submit."""
+    """What should run. A restart keeps the release that runs since it was asked for: to upgrade, stop and submit."""
     paths = StreamPaths(stream, tools.cluster.root)
     desired = tools.hdfs.read_json(paths.desired) or {}
     spec = StreamSpec.of({"stream": stream, **desired.get("parameters", {})})
     intent = tools.hdfs.read_json(paths.epoch(newest_epoch(tools.hdfs, paths))) or {}
-    if not spec.release and int(intent.get("time_ms") or 0) >= int(desired.get("time_ms") or 0):
+    if not spec.release and int(intent.get("time_ms") or 0) >= int(desired.get("since_ms") or 0):
         spec = replace(spec, release=str(intent.get("release") or ""))
     return spec
 
@@ -126,43 +117,17 @@ def _event(seen: Observation, decision: Decision, retry_ms: int) -> Event | None
     if isinstance(decision, Park):
         return Event("park", decision.reason)
     if isinstance(decision, Done):
-        return Event("done", decision.reason)
+        # Parked by a trigger that was gone before it could say so.
+        parked = seen.desired.get("state") == "parked"
+        return Event("park", str(seen.desired.get("why"))) if parked else Event("done", decision.reason)
     if isinstance(decision, Submit):
-        # Before its first epoch nothing has ended, so there is no time to count a back-off from.
-        due = retry_ms if not seen.epoch else max(decision.at_ms, retry_ms)
-        return Event("submit", decision.reason) if seen.now_ms >= due else None
+        return Event("submit", decision.reason) if seen.now_ms >= max(decision.at_ms, retry_ms) else None
     return None
 
 
 def finish(tools: Launcher, stream: str, holder: str) -> None:
     """The task ends; whoever comes next finds the lease free."""
     lease.let_go(tools, stream, holder)
-
-
-def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> str:
-    """A person ended the task; what was done about the stream, in words. See above for what was meant."""
-    paths = StreamPaths(stream, tools.cluster.root)
-    other = lease.held_by(tools, stream)
-    if other and other != holder:
-        return _leave_to(tools, stream, epoch, other)
-    before = tools.hdfs.read_json(paths.desired) or {}
-    mine = max(epoch, newest_epoch(tools.hdfs, paths))
-    if before.get("state") == "running":
-        said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
-        tools.hdfs.write_json(paths.desired, said)
-        other = lease.held_by(tools, stream)
-        if other and other != holder:
-            if tools.hdfs.read_json(paths.desired) == said:
-                tools.hdfs.write_json(paths.desired, before)
-            return _leave_to(tools, stream, epoch, other)
-    killed = supervisor.kill_own(tools, stream, mine, why)
-    finish(tools, stream, holder)
-    return f"stream {stream} is stopped" + (f", the application of epoch {mine} killed" if killed else "")
-
-
-def _leave_to(tools: Launcher, stream: str, epoch: int, other: str) -> str:
-    killed = supervisor.kill_own(tools, stream, epoch, f"cleared; {other} takes over")
-    return f"stream {stream} is {other}'s now" + (f", the application of epoch {epoch} killed" if killed else "")
 
 
 def newest(tools: Launcher, stream: str) -> int:

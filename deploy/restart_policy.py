@@ -136,6 +136,8 @@ def decide(history: Sequence[Restart], event: Event, now_ms: int, policy: Policy
     if event.what == "stopped":
         return Done(event.detail)
     last = event.restart or Restart(0, now_ms, "error", event.detail)
+    if last.time_ms < since_ms:
+        return Submit(since_ms, "asked for since it ended")
     known = {r.epoch: r for r in history if r.time_ms >= since_ms}
     ends = sorted({**known, last.epoch: last}.values(), key=lambda r: r.epoch)
     spent = [r for r in ends if r.kind not in FREE]

@@ -1,7 +1,8 @@
-"""The task that seals hours: waits for landing, submits, waits for the end, reads what the seal wrote.
+"""The tasks that seal hours: one waits for landing and occupies nothing, one runs the batch and has a slot of its pool.
 
-    execute --some hours need not wait--> submit --> deferred until terminal --> results, more hours? --> again
-        \\--none--> deferred until one needs not-----^                                \\--no--> XCom
+    landing: deferred until each hour is landed, or its limit is past
+    seal:    submit --> deferred until terminal --> read what it wrote --> other hours? --yes--> submit
+                                                                                 \\--no--> XCom
 """
 from __future__ import annotations
 
@@ -19,8 +20,31 @@ from deploy.launch import Launcher
 from spark_apps.contract import StreamPaths
 
 
+class LandingOperator(BaseOperator):
+    """Waits until all that belongs to the hours is landed; BadUse in one line for a range that no seal takes."""
+
+    template_fields: Sequence[str] = ("stream", "first", "last")
+
+    def __init__(self, *, stream: str, first: str = "", last: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stream, self.first, self.last = stream, first, last
+
+    def execute(self, context: Context, event: dict[str, Any] | None = None) -> None:
+        if not self.first:   # a seal of late lines takes what there is
+            return
+        made = tools.launcher(say=self.log.info)
+        found = marks_of(made, self.stream)
+        todo = hours_of(self.first, self.last, found, made.now_ms())
+        ready, waiting = backfill.ripe(todo, found, made.now_ms())
+        if len(ready) < len(todo):
+            self.log.info("waiting: %s", waiting)
+            left = [hour for hour in todo if hour not in ready]
+            self.defer(trigger=SealTrigger(self.stream, left), method_name="execute")
+        self.log.info("landed")
+
+
 class SealOperator(BaseOperator):
-    """Seals the hours `first` to `last`, or with `late_within_hours` those that later lines have touched.
+    """Seals the hours `first` to `last` as they are landed, or with `late_within_hours` those that later lines touched.
 
     The XCom is a list of what the seals wrote, an object an hour: deploy.backfill.results.
     """
@@ -38,56 +62,47 @@ class SealOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         made = tools.launcher(say=self.log.info)
+        if late := int(self.late_within_hours or 0):
+            self.submit(made, backfill.Seal(self.stream, late_within_hours=late, by=asker(context)), context)
+        found = marks_of(made, self.stream)
+        self.go_on(made, hours_of(self.first, self.last, found, made.now_ms()), found, context)
+
+    def go_on(self, made: Launcher, todo: list[int], found: dict[str, int], context: Context, **kept: Any) -> NoReturn:
+        """The complete hours first, in one application; then those with a gap."""
+        seal = backfill.seals(self.stream, todo, found, asker(context))[0]
+        sealing = {hour for hour, _ in seal.hours}
+        self.submit(made, seal, context, todo=[hour for hour in todo if hour not in sealing], **kept)
+
+    def submit(self, made: Launcher, seal: backfill.Seal, context: Context, todo: Sequence[int] = (),
+               done: Sequence[int] = (), since_ms: int = 0) -> NoReturn:
+        """`todo`, `done`: the hours that are left for another application, and those that one has sealed."""
+        since_ms = since_ms or made.now_ms()
         try:
-            if self.late_within_hours:
-                self.submit(made, backfill.Seal(self.stream, late_within_hours=int(self.late_within_hours),
-                                                by=asker(context)), [], context)
-            hours = list(backfill.hour_range(self.first, self.last or self.first))
-            backfill.check_range(hours)
+            app = backfill.submit_seal(made, seal, self.release)
         except BadUse as error:
             raise AirflowFailException(str(error)) from None
-        return self.go_on(made, hours, context)
-
-    def go_on(self, made: Launcher, todo: list[int], context: Context) -> list[dict[str, Any]]:
-        """Submits the hours that need not wait, or waits for one."""
-        found = backfill.marks(made.hdfs, StreamPaths(self.stream, made.cluster.root))
-        ready, waiting = backfill.ripe(todo, found, made.now_ms())
-        if not ready:
-            self.log.info("waiting: %s", waiting)
-            self.wait(SealTrigger(self.stream, todo))
-        seal = backfill.seals(self.stream, ready, found, asker(context))[0]
-        sealing = {hour for hour, _ in seal.hours}
-        self.submit(made, seal, [hour for hour in todo if hour not in sealing], context)
-
-    def submit(self, made: Launcher, seal: backfill.Seal, todo: list[int], context: Context) -> NoReturn:
-        """`todo`: the hours that are left after this one's."""
-        since_ms = made.now_ms()
-        app = backfill.submit_seal(made, seal, self.release)
         self._application = app.id
         rm = made.cluster.yarn.resourcemanagers[0]
         context["ti"].xcom_push(key=links.KEY, value={"application": app.id, "page": f"{rm}/cluster/app/{app.id}"})
-        self.wait(SealTrigger(self.stream, [hour for hour, _ in seal.hours], app.id, todo=todo, since_ms=since_ms))
-
-    def wait(self, trigger: SealTrigger) -> NoReturn:
-        self.defer(trigger=trigger, method_name="resume")
+        hours = [hour for hour, _ in seal.hours]
+        self.defer(method_name="resume", trigger=SealTrigger(
+            self.stream, hours, app.id, todo=list(todo), done=list(done), since_ms=since_ms))
         raise AssertionError("defer raises")
 
     def resume(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """The application is terminal. YARN's word for it is not enough: each hour has to have left its result."""
         made = tools.launcher(say=self.log.info)
-        paths = StreamPaths(self.stream, made.cluster.root)
-        app_id, hours, todo = str(event["application"]), list(event["hours"]), list(event.get("todo") or ())
-        if not app_id:
-            return self.go_on(made, hours, context)
-        if app := made.yarn.app(app_id):   # one that YARN has forgotten is judged by what it wrote
+        paths, app_id, since_ms = StreamPaths(self.stream, made.cluster.root), event["application"], event["since_ms"]
+        if app := backfill.application(made, app_id):   # one that YARN has forgotten is judged by what it wrote
             backfill.check_end(app_id, app)
-        since_ms = int(event["since_ms"])
+        hours, done = event["hours"], event["done"]
         written = (backfill.results(made.hdfs, paths, hours, since_ms, app_id) if hours
                    else backfill.late_results(made.hdfs, paths, since_ms, app_id))
         for one in written:
             self.log.info("%s", backfill.describe(one))
-        if todo:
-            return self.go_on(made, todo, context)
-        return written
+        if event["todo"]:
+            self.go_on(made, event["todo"], marks_of(made, self.stream), context, done=done + hours, since_ms=since_ms)
+        return backfill.results(made.hdfs, paths, done, since_ms) + written
 
     def on_kill(self) -> None:
         if not self._application:
@@ -96,6 +111,20 @@ class SealOperator(BaseOperator):
             tools.launcher().yarn.kill(self._application)
         except HashtideError as error:
             self.log.warning("%s may still run: %s", self._application, error)
+
+
+def marks_of(made: Launcher, stream: str) -> dict[str, int]:
+    return backfill.marks(made.hdfs, StreamPaths(stream, made.cluster.root))
+
+
+def hours_of(first: str, last: str, found: dict[str, int], now_ms: int) -> list[int]:
+    """The hours, all of them over; the task fails in one line otherwise."""
+    try:
+        hours = list(backfill.hour_range(first, last or first))
+        backfill.check_range(hours, found, now_ms)
+    except BadUse as error:
+        raise AirflowFailException(str(error)) from None
+    return hours
 
 
 def asker(context: Context) -> str:

@@ -53,7 +53,7 @@ class SealTrigger(BaseTrigger):
     def waiting_for(self) -> str:
         made = self._tools = self._tools or tools.launcher(say=self.log.info)
         if self.application:
-            app = made.yarn.app(self.application)
+            app = backfill.application(made, self.application)
             waiting = f"{app.id}, {app.state}" if app and app.live else ""
         else:
             found = backfill.marks(made.hdfs, StreamPaths(self.stream, made.cluster.root))

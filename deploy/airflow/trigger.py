@@ -1,7 +1,7 @@
 """The trigger that holds a stream: polls, renews the lease, wakes its task where there is something to submit or end.
 
 All that must outlast it is in HDFS or in its arguments: Airflow may make it anew on another triggerer at any time.
-deploy.holding has the states and what `on_kill` means.
+deploy.holding has the states, deploy.handover what `on_kill` means.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from deploy import holding
+from deploy import handover, holding
 from deploy.airflow import notifier, tools
 from deploy.errors import HashtideError, Unreachable
 from deploy.holding import Event
@@ -90,16 +90,16 @@ class StreamTrigger(BaseTrigger):
         self._recovered = True
 
     async def on_kill(self) -> None:
-        """A person cleared the task, or marked it failed, success or skipped: see deploy.holding."""
+        """A person cleared the task, or marked it failed, success or skipped: see deploy.handover."""
         if not self.begun:
             return
         deadline = time.monotonic() + KILL_TIMEOUT_S
         while True:
             try:
-                done = await asyncio.wait_for(asyncio.to_thread(self.abandon), deadline - time.monotonic())
+                done = await asyncio.wait_for(asyncio.to_thread(self.abandon), max(0.1, deadline - time.monotonic()))
                 self.log.warning("task ended by a person: %s", done)
                 return
-            except HashtideError as error:
+            except (HashtideError, TimeoutError) as error:
                 if time.monotonic() + 2.0 > deadline:
                     self.log.error("stream %s may still run: %s. The watchdog sees to it; "
                                    "`deploy/hashtide stream status` shows it", self.stream, error)
@@ -108,4 +108,4 @@ class StreamTrigger(BaseTrigger):
 
     def abandon(self) -> str:
         made = self._tools or tools.launcher(say=self.log.info)
-        return holding.abandon(made, self.stream, self.holder, self.epoch, "its task was ended by a person in Airflow")
+        return handover.abandon(made, self.stream, self.holder, self.epoch, "its task was ended by a person in Airflow")

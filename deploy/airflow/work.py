@@ -10,7 +10,7 @@ from deploy import backfill, provision, watchdog
 from deploy.airflow import tools
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import StreamSpec
-from spark_apps.contract import StreamPaths
+from spark_apps.contract import StreamPaths, hour_name
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,13 @@ def provision_stream(stream: str) -> list[str]:
 
 def watch() -> list[dict[str, Any]]:
     """Looks after every stream; parameters of hashtag_stream for each that needs somebody to hold it."""
-    made = tools.launcher(say=log.info)
     confs, failed = [], []
-    for stream in watchdog.streams(made):
+    try:
+        made = tools.launcher(say=log.info)
+        streams = watchdog.streams(made)
+    except HashtideError as error:
+        raise AirflowFailException(f"nothing concluded: {error}") from None
+    for stream in streams:
         try:
             found = watchdog.watch(made, stream)
         except HashtideError as error:
@@ -50,11 +54,11 @@ def watch() -> list[dict[str, Any]]:
 def hourly(context: Any) -> list[dict[str, Any]]:
     """Arguments of SealOperator for each stream to seal: the one asked for, else all that have anything in the hour."""
     made, hour = tools.launcher(), hour_of(context)
-    first = backfill.iso(hour)[:13]
+    first = hour_name(hour)
     asked = (context["dag_run"].conf or {}).get("stream")
     found = [asked] if asked else sealable(made, hour)
     log.info("hour %s: %s", first, ", ".join(found) or "nothing to seal")
-    return [{"stream": stream, "first": first} for stream in found]
+    return [{"stream": stream, "first": first, "last": first} for stream in found]
 
 
 def hour_of(context: Any) -> int:
@@ -76,9 +80,11 @@ def again(context: Any) -> list[dict[str, Any]]:
     """Arguments of SealOperator: the range asked for, else what later lines have touched, of every live stream."""
     params, made = context["params"], tools.launcher()
     if params.get("from"):
-        return [{"stream": params["stream"], "first": params["from"], "last": params.get("to") or params["from"]}]
+        return [{"stream": params["stream"], "first": params["from"], "last": params.get("to") or params["from"],
+                 "late_within_hours": 0}]
     asked = (context["dag_run"].conf or {}).get("stream")
     last = made.now_ms() - backfill.HOUR_MS
     found = [asked] if asked else sealable(made, last - last % backfill.HOUR_MS)
     log.info("late lines: %s", ", ".join(found) or "no stream is in service")
-    return [{"stream": stream, "late_within_hours": backfill.HORIZON_MS // backfill.HOUR_MS} for stream in found]
+    late = backfill.HORIZON_MS // backfill.HOUR_MS
+    return [{"stream": stream, "first": "", "last": "", "late_within_hours": late} for stream in found]

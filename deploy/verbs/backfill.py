@@ -8,23 +8,23 @@ from typing import Any
 from deploy import backfill, hdfs
 from deploy.backfill import Seal, iso
 from deploy.config import Cluster
-from deploy.errors import BadUse
 from deploy.launch import Launcher
 from deploy.tables import Tables
 from deploy.verbs.common import Steps, add_verb, dump, hour, hours, now_ms, open_cluster, table
 from deploy.verbs.stream import tools_of
-from spark_apps.contract import HOUR_MS, StreamPaths
+from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 _FATES = ("counted", "duplicate", "late", "control")
 
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "backfill", run, "Seal the hours of a range again: one batch on YARN, the same rows or a "
-                    "higher revision, never a duplicate.")
+                    "higher revision, never a duplicate.", example="backfill --from 2026-03-01T10 --to 2026-03-01T12")
     _range(verb)
     verb.add_argument("--release", default="", help="a release in HDFS (default: this checkout's)")
     verb.add_argument("--dry-run", action="store_true", help="only say what would be sealed, through which instant")
-    _range(add_verb(verbs, "ledger", ledger, "What became of the lines of each hour; 1 where an hour does not add up."))
+    _range(add_verb(verbs, "ledger", ledger, "What became of the lines of each hour; 1 where an hour does not add up.",
+                    example="ledger --from 2026-03-01T10"))
 
 
 def _range(verb: argparse.ArgumentParser) -> None:
@@ -35,11 +35,9 @@ def _range(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     wanted = hours(args.first, args.first if args.last is None else args.last)
-    backfill.check_range(wanted)
-    if wanted[-1] + HOUR_MS > now_ms():
-        raise BadUse(f"the hour {iso(wanted[-1])[:13]} is not over: seal it afterwards")
     cluster, files = open_cluster(args)
     found = backfill.marks(files, StreamPaths(args.stream, cluster.root))
+    backfill.check_range(wanted, found, now_ms())
     planned = backfill.seals(args.stream, wanted, found, "command line")
     if args.dry_run:
         return _say_plan(planned, args.json)
@@ -56,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
 def _say_plan(planned: Sequence[Seal], as_json: bool) -> int:
     rows = sorted((hour_ms, through_ms, seal.gap) for seal in planned for hour_ms, through_ms in seal.hours)
     if as_json:
-        dump([{"hour": iso(h)[:13], "through": iso(t), "complete": not gap, "gap": gap} for h, t, gap in rows])
+        dump([{"hour": hour_name(h), "through": iso(t), "complete": not gap, "gap": gap} for h, t, gap in rows])
     else:
         for hour_ms, through_ms, gap in rows:
-            print(f"Would seal {iso(hour_ms)[:13]} through {iso(through_ms)}{f', incomplete: {gap}' if gap else ''}")
+            print(f"Would seal {hour_name(hour_ms)} through {iso(through_ms)}{f', incomplete: {gap}' if gap else ''}")
     return 0
 
 
@@ -83,7 +81,7 @@ def _seal(tools: Launcher, job: Seal, say: Callable[[str], None], release: str =
     def progress(seconds: float) -> None:
         tools.sleep(seconds)
         while left and backfill.is_sealed(tools.hdfs, paths, left[0], since_ms, app.id):
-            say(f"{iso(left.pop(0))[:13]} is sealed")
+            say(f"{hour_name(left.pop(0))} is sealed")
 
     backfill.await_end(tools, app.id, timeout_s=3600.0 + 60.0 * len(wanted), sleep=progress)
     return backfill.results(tools.hdfs, paths, wanted, since_ms, app.id)

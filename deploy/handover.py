@@ -1,0 +1,45 @@
+"""A person ended the task that holds a stream: cleared it, or marked it failed, success or skipped.
+
+The lease decides what was meant. A cleared task's next try takes it, before or after the old try hears of it:
+
+    still ours    --> the stream is not wanted: desired state stopped, so that no watchdog brings it back; driver killed
+    another's now --> the next try took over, and has adopted our driver perhaps: our epoch's driver is killed, the next
+                      try's trigger sees that and submits again; desired state stays as it is
+
+    next try: takes the lease, then says running        old try: says stopped, then looks at the lease
+
+Whichever of the four comes first, a cleared task ends with its stream running: either the old try sees the new lease
+and takes its word back, or the new try says running after it.
+"""
+from __future__ import annotations
+
+from deploy import lease, supervisor
+from deploy.launch import Launcher, newest_epoch
+from spark_apps.contract import StreamPaths
+
+
+def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> str:
+    """A person ended the task; what was done about the stream, in words."""
+    paths = StreamPaths(stream, tools.cluster.root)
+    other = lease.held_by(tools, stream)
+    if other and other != holder:
+        return _leave_to(tools, stream, epoch, other)
+    before = tools.hdfs.read_json(paths.desired) or {}
+    if before.get("state") == "running":
+        said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
+        tools.hdfs.write_json(paths.desired, said)
+        other = lease.held_by(tools, stream)
+        if other and other != holder:
+            if tools.hdfs.read_json(paths.desired) == said:
+                tools.hdfs.write_json(paths.desired, before)
+            return _leave_to(tools, stream, epoch, other)
+    # Ours is what runs, whoever submitted it: this task held the stream.
+    mine = newest_epoch(tools.hdfs, paths)
+    killed = supervisor.kill_own(tools, stream, mine, why)
+    lease.let_go(tools, stream, holder)
+    return f"stream {stream} is stopped" + (f", the application of epoch {mine} killed" if killed else "")
+
+
+def _leave_to(tools: Launcher, stream: str, epoch: int, other: str) -> str:
+    killed = supervisor.kill_own(tools, stream, epoch, f"cleared; {other} takes over")
+    return f"stream {stream} is {other}'s now" + (f", the application of epoch {epoch} killed" if killed else "")
