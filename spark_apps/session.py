@@ -17,6 +17,8 @@ _DELTA = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # 50 tasks for a log of a few hundred entries would cost seconds a batch.
     "spark.databricks.delta.snapshotPartitions": "2",
+    # A driver that runs for months would fill its node's disk with plans; our own lines are kept.
+    "spark.log.level": "WARN",
 }
 
 STREAM: dict[str, str] = {

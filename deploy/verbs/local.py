@@ -29,7 +29,7 @@ FIRST_COUNTS_S = 300
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "up", up, "Start HDFS, YARN, Airflow, the simulator and ingest on this machine, start the "
                     "stream through Airflow, and print the top tags. Again: bring back what is dead.", cluster=False,
-                    as_json=False)
+                    as_json=False, example="up --rate 200")
     verb.add_argument("--source", choices=("simulator", "x"), default="simulator",
                       help="where tweets come from; x needs X_BEARER_TOKEN (default: %(default)s)")
     verb.add_argument("--rate", type=positive, default=50, help="tweets/s of the simulator (default: %(default)s)")
@@ -37,10 +37,11 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--no-stream", action="store_true", help="only the daemons")
     verb.add_argument("--no-install", action="store_true", help="only list what is missing on this machine")
     down_verb = add_verb(verbs, "down", down, "End every process that `up` started; data stays.", cluster=False,
-                         stream=False, as_json=False)
+                         stream=False, as_json=False, example="down")
     down_verb.add_argument("--delete-data", action="store_true", help="and forget HDFS, Airflow's history, everything")
     down_verb.add_argument("--yes", action="store_true", help="do delete; without, only say what would be")
-    add_verb(verbs, "status", status, "Every process, the stream, and how fresh its counts are.", cluster=False)
+    add_verb(verbs, "status", status, "Every process, the stream, and how fresh its counts are.", cluster=False,
+             example="status --json")
 
 
 def up(args: argparse.Namespace) -> int:
@@ -50,6 +51,7 @@ def up(args: argparse.Namespace) -> int:
     if args.rate > 5000:
         raise BadUse(f"--rate {args.rate}: the simulator sends at most 5000 tweets/s")
     instance = Instance.standard()
+    instance.make()
     extra = feed.services(instance, args.stream, source=args.source, rate=args.rate, rules=args.rule)
     machine.start(instance, machine.GROUPS["all"], extra=() if args.no_stream else extra, say=say)
     cluster = config.load(instance.ini)
@@ -101,7 +103,8 @@ def addresses(cluster: Cluster) -> str:
 def down(args: argparse.Namespace) -> int:
     instance = Instance.standard()
     if args.delete_data and not args.yes:
-        print(f"Would end {', '.join(s.name for s in machine.status(instance)) or 'nothing'} and delete {instance.dir} "
+        started = [row.name for row in machine.status(instance) if row.state != "stopped"]
+        print(f"Would end {', '.join(started) or 'nothing'} and delete {instance.dir} "
               "with HDFS, its checkpoints and Airflow's history; --yes does it.")
         return 1
     ended = machine.stop(instance, say=Steps())
@@ -116,6 +119,8 @@ def down(args: argparse.Namespace) -> int:
 def status(args: argparse.Namespace) -> int:
     instance = Instance.standard()
     rows = machine.status(instance)
+    if all(row.state == "stopped" for row in rows):
+        rows = []
     stream = _stream_status(args.stream) if rows else None
     fine = bool(rows) and all(row.state == "running" for row in rows) and bool(stream and stream["ok"])
     if args.json:
@@ -127,8 +132,8 @@ def status(args: argparse.Namespace) -> int:
     cells = [[row.name, row.state, str(row.pid or "-"), f"{row.rss_mb} MB" if row.rss_mb is not None else "-",
               iso(int(row.since * 1000)) if row.since else "-", row.url] for row in rows]
     print(table(cells, ["process", "state", "pid", "memory", "since", "address"]))
-    if dead := [row.name for row in rows if row.state != "running"]:
-        print(f"\n{', '.join(dead)}: dead; `deploy/hashtide up` brings it back.")
+    if missing := [f"{row.name} is {row.state}" for row in rows if row.state != "running"]:
+        print(f"\n{', '.join(missing)}; `deploy/hashtide up` brings back what is missing.")
     print()
     print(stream["text"] if stream else "")
     return 0 if fine else 1
