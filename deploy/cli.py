@@ -5,11 +5,14 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachab
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 
+from deploy.config import home
 from deploy.errors import HashtideError
 from deploy.verbs import backfill, ingest, local, results, stream, tests
+from deploy.verbs.parsing import Parser
 
 EPILOG = """\
 examples:
@@ -26,8 +29,8 @@ exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachab
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="hashtide", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    top = Parser(
+        prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for family in (local, results, stream, backfill, ingest, tests):
@@ -49,6 +52,20 @@ def main(argv: list[str] | None = None) -> int:
         # The reader went away, as `| head` does; keep the interpreter from complaining while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        print(f"hashtide: {told(error)}", file=sys.stderr)
+        return 1
+
+
+def told(error: OSError) -> str:
+    """What the system refused, in one line, and the way out where there is one."""
+    where = f"{error.filename}: " if error.filename else ""
+    what = error.strerror or " ".join(str(error).split())[:300] or type(error).__name__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}{what}: make room, or set HASHTIDE_HOME ({home()}) to another disk; then run the same again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{where}{what}: run as the user who owns it, or set HASHTIDE_HOME ({home()}) to a directory of yours"
+    return f"{where}{what}"
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from spark_apps.contract import HOUR_MS, check_stream
 
 
 def add_verb(verbs: Any, name: str, run: Any, text: str, *, cluster: bool = True, stream: bool = True,
-             as_json: bool = True) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+             as_json: bool = True, example: str = "") -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, example=example)
     verb.set_defaults(run=run)
     if cluster:
-        verb.add_argument("--cluster", metavar="FILE", help="cluster file or a name in deploy/conf (default: the local one)")
+        verb.add_argument("--cluster", metavar="FILE",
+                          help="cluster file or a name in deploy/conf (default: the local one)")
     if stream:
         verb.add_argument("--stream", type=stream_name, default="hashtags", help="stream (default: %(default)s)")
     if as_json:
@@ -34,7 +35,7 @@ def stream_name(text: str) -> str:
 
 
 def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 on")
     return int(text)
 

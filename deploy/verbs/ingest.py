@@ -18,10 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def add_to(verbs: Any) -> None:
-    family = verbs.add_parser("ingest", help="replay an archive of tweets", description="Ingest beside the live service.")
+    family = verbs.add_parser("ingest", help="replay an archive of tweets",
+                              description="Ingest beside the live service.",
+                              example="ingest replay tweets.jsonl.gz --stream archive")
     of = family.add_subparsers(dest="ingest_verb", metavar="VERB", required=True)
-    verb = add_verb(of, "replay", replay, "Land an archive of tweets (v2 records or pages, v1.1 statuses; plain or gzip) "
-                    "by its created_at, and seal its hours.")
+    verb = add_verb(of, "replay", replay, "Land an archive of tweets (v2 records or pages, v1.1 statuses; plain or "
+                    "gzip) by its created_at, and seal its hours.",
+                    example="ingest replay tweets.jsonl.gz --stream archive")
     verb.add_argument("files", nargs="+", metavar="FILE")
     verb.add_argument("--no-seal", action="store_true", help="only land")
     verb.set_defaults(stream="replay")
@@ -49,9 +52,9 @@ def land(cluster: Cluster, stream: str, names: list[str]) -> dict[str, Any]:
     """Runs the ingest package, which may not be imported from here."""
     spool = config.home() / "spool" / f"replay-{stream}"
     command = [sys.executable, "-P", "-m", "spark_apps.ingest", "replay", "--stream", stream, "--root", cluster.root,
-               "--webhdfs", ",".join(cluster.hdfs.webhdfs), "--user", cluster.hdfs.user, "--spool", str(spool), "--json",
-               "--", *names]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+               "--webhdfs", ",".join(cluster.hdfs.webhdfs), "--user", cluster.hdfs.user, "--spool", str(spool),
+               "--json", "--", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         error = HashtideError(f"ingest replay: {last}")

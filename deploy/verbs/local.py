@@ -33,7 +33,8 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--source", choices=("simulator", "x"), default="simulator",
                       help="where tweets come from; x needs X_BEARER_TOKEN (default: %(default)s)")
     verb.add_argument("--rate", type=positive, default=50, help="tweets/s of the simulator (default: %(default)s)")
-    verb.add_argument("--rule", action="append", default=[], metavar="RULE", help="rule of the filtered stream; repeatable")
+    verb.add_argument("--rule", action="append", default=[], metavar="RULE",
+                      help="rule of the filtered stream; repeatable")
     verb.add_argument("--no-stream", action="store_true", help="only the daemons")
     verb.add_argument("--no-install", action="store_true", help="only list what is missing on this machine")
     down_verb = add_verb(verbs, "down", down, "End every process that `up` started; data stays.", cluster=False,
@@ -65,9 +66,9 @@ def up(args: argparse.Namespace) -> int:
         say(f"stream {args.stream} runs already")
     else:
         say(f"DAG run {by_airflow(cluster, StreamSpec(args.stream), {})} of hashtag_stream holds stream {args.stream}")
-    tables = Tables(cluster, args.stream, files)
+    tables, tools = Tables(cluster, args.stream, files), tools_of(cluster, files)
     found = until(lambda: tables.top(now_ms()), FIRST_COUNTS_S,
-                  lambda: f"first counts of stream {args.stream}: {health(tools_of(cluster, files), args.stream).verdict}")
+                  lambda: f"first counts of stream {args.stream}: {health(tools, args.stream).verdict}")
     say("counts are in HDFS")
     print()
     print(results.text(found, args.stream))
@@ -140,7 +141,7 @@ def status(args: argparse.Namespace) -> int:
 
 
 def _stream_status(stream: str) -> dict[str, Any]:
-    """Health and freshness; what does not answer is said, not raised: this is the page one opens when things are down."""
+    """Health and freshness. What does not answer is said, not raised: one opens this page when things are down."""
     try:
         cluster = config.load(Instance.standard().ini)
         files = hdfs.Client(cluster)

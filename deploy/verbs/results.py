@@ -11,7 +11,8 @@ from deploy.verbs.common import add_verb, dump, iso, now_ms, open_cluster, posit
 
 
 def add_to(verbs: Any) -> None:
-    verb = add_verb(verbs, "top", top, "The most frequent tags of the last counted minutes.")
+    verb = add_verb(verbs, "top", top, "The most frequent tags of the last counted minutes.",
+                    example="top --minutes 5 --json")
     verb.add_argument("--minutes", type=positive, default=10, help="length of the window (default: %(default)s)")
     verb.add_argument("-n", type=positive, default=10, help="how many tags (default: %(default)s)")
 

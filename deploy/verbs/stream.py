@@ -19,20 +19,27 @@ PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes")
 
 def add_to(verbs: Any) -> None:
     family = verbs.add_parser("stream", help="provision, submit, status, stop or kill a stream",
-                              description="One stream: its directories, its driver, its state.")
+                              description="One stream: its directories, its driver, its state.",
+                              example="stream status")
     of = family.add_subparsers(dest="stream_verb", metavar="VERB", required=True)
-    add_verb(of, "provision", provision_stream, "Make the stream's directories in HDFS; again changes nothing.")
-    submit = add_verb(of, "submit", submit_stream, "Start the stream, or adopt the driver that runs already.")
+    add_verb(of, "provision", provision_stream, "Make the stream's directories in HDFS; again changes nothing.",
+             example="stream provision --stream music")
+    submit = add_verb(of, "submit", submit_stream, "Start the stream, or adopt the driver that runs already.",
+                      example="stream submit --trigger-seconds 5")
     for name in PARAMETERS:
         default = next(f.default for f in fields(StreamSpec) if f.name == name)
         submit.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"(default: {default})")
     submit.add_argument("--release", default="", help="a release in HDFS (default: this checkout's)")
     submit.add_argument("--no-airflow", action="store_true",
                         help="submit from here; nobody restarts it when YARN gives it up")
-    add_verb(of, "status", status, "Verdict, application, batch, freshness of the stream.")
-    stop = add_verb(of, "stop", stop_stream, "Let the driver finish its batch, then end it; the checkpoint stays.")
-    stop.add_argument("--timeout", type=positive, default=300, metavar="S", help="seconds to wait (default: %(default)s)")
-    kill = add_verb(of, "kill", kill_stream, "Kill the driver at once; nothing committed is lost.")
+    add_verb(of, "status", status, "Verdict, application, batch, freshness of the stream.",
+             example="stream status --json")
+    stop = add_verb(of, "stop", stop_stream, "Let the driver finish its batch, then end it; the checkpoint stays.",
+                    example="stream stop")
+    stop.add_argument("--timeout", type=positive, default=300, metavar="S",
+                      help="seconds to wait (default: %(default)s)")
+    kill = add_verb(of, "kill", kill_stream, "Kill the driver at once; nothing committed is lost.",
+                    example="stream kill --yes")
     kill.add_argument("--yes", action="store_true", help="do it; without, only say what would be done")
 
 
@@ -56,7 +63,8 @@ def submit_stream(args: argparse.Namespace) -> int:
     spec = StreamSpec(args.stream, release=args.release, **given)
     say = (lambda text: None) if args.json else Steps()
     if files.status(StreamPaths(args.stream, cluster.root).control) is None:
-        raise BadUse(f"stream {args.stream} is not provisioned: `deploy/hashtide stream provision --stream {args.stream}`")
+        raise BadUse(f"stream {args.stream} is not provisioned: "
+                     f"`deploy/hashtide stream provision --stream {args.stream}`")
     if args.no_airflow or not cluster.airflow.url:
         tools = tools_of(cluster, files, say)
         supervisor.ask(tools, spec, who="command line", why="stream submit")

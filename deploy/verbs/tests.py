@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ET  # noqa: S405 - reads what our own pytest wrote a moment ago
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "cluster": "spar
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "test", run, "Run the tests: unit (no JVM), dags (Airflow), spark (one local session), "
-                    "cluster (real HDFS, YARN and Airflow).", cluster=False, stream=False, as_json=False)
-    verb.add_argument("layer", nargs="*", default=["all"], choices=[*LAYERS, "all"], metavar="LAYER",
+                    "cluster (real HDFS, YARN and Airflow).", cluster=False, stream=False, as_json=False,
+                    example="test unit dags")
+    # No list: argparse holds the default itself against the choices.
+    verb.add_argument("layer", nargs="*", default="all", choices=[*LAYERS, "all"], metavar="LAYER",
                       help=f"{', '.join(LAYERS)} or all (default)")
     verb.add_argument("-k", metavar="EXPRESSION", help="only tests whose name matches, as pytest's -k")
     verb.add_argument("-x", action="store_true", help="stop a layer at its first failure")
