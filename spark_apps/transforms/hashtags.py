@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.sql.pandas.functions import arrow_udf
 
 from spark_apps.transforms.identify import references
 from spark_apps.transforms.parse import HASHTAGS
@@ -95,7 +96,7 @@ def keys(tweets: DataFrame) -> DataFrame:
                         F.map_filter(tags, lambda key, _: key != "").alias("tags"))
 
 
-@F.arrow_udf(T.ArrayType(T.StringType()))
+@arrow_udf(T.ArrayType(T.StringType()))  # type: ignore[untyped-decorator]
 def fold(forms: pa.Array) -> pa.Array:
     lengths = pc.fill_null(pc.list_value_length(forms), 0)
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])

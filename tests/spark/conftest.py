@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ HOME = Path(os.environ.get("HASHTIDE_HOME") or "~/.hashtide").expanduser()
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     scratch = tmp_path_factory.mktemp("spark")
+    # Otherwise the python3 of the PATH runs the Python functions.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     jars = sorted((HOME / "jars" / "delta").glob("*.jar"))
     # Two cores, and as many partitions: with the 200 that are the default most of the time goes into empty tasks.
     built = session.build("hashtide tests", {

@@ -170,6 +170,8 @@ LINES: dict[str, bytes] = {
     **{f"long: {case}": given for case, (given, _) in LONG.items()},
     "no record": b"[]", "control": line({"errors": []}),
 }
+#: The oracle's expression is twitter-text's own, which takes a minute and a half to find no address in these.
+SLOW = {"long: labels"}
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +214,7 @@ def test_what_is_no_tweet_has_no_tags(case: str, rows: dict[str, Row]) -> None:
     assert rows[case]["tags"] == {}
 
 
-@pytest.mark.parametrize("case", [name for name in LINES if name not in ("no record", "control")])
+@pytest.mark.parametrize("case", [name for name in LINES if name not in {"no record", "control", *SLOW}])
 def test_the_oracle_finds_the_same_tags(case: str, rows: dict[str, Row]) -> None:
     tweet = oracle.read(oracle.Line.landed(FILE, 1, LINES[case]))
     row = rows[case]
