@@ -33,7 +33,8 @@ do it.
 
 with DAG("hashtag_backfill", description="Seal again what later lines touched, or any range",
          schedule=CronTriggerTimetable("15 3 * * *", timezone="UTC"),
-         start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False, max_active_runs=2, doc_md=DOC, tags=["hashtide", "batch"],
+         start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False, max_active_runs=2,
+         doc_md=DOC, tags=["hashtide", "batch"],
          params={"stream": forms.stream(),
                  "from": forms.hour("From", "First hour (UTC) such as 2026-03-01T10; empty: the hours with late lines"),
                  "to": forms.hour("To", "Last hour, included; empty: only the first"),

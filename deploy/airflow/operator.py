@@ -98,7 +98,7 @@ class HashtagStreamOperator(BaseOperator):
         self.wait(StreamTrigger(self.stream, holder, epoch, made.now_ms() + delay_ms, before + 1))
 
     def delay_ms(self, before: int, why: object) -> int:
-        delay_ms = min(_LONGEST_RETRY_MS, _FIRST_RETRY_MS * 2 ** min(before, 10))
+        delay_ms: int = min(_LONGEST_RETRY_MS, _FIRST_RETRY_MS << min(before, 10))
         self.log.warning("stream %s: not submitted, again in %d s: %s", self.stream, delay_ms // 1000, why)
         return delay_ms
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from deploy import backfill
+from deploy import backfill, landed
 from deploy.airflow import links, tools
 from deploy.airflow.seal_trigger import SealTrigger
 from deploy.errors import BadUse, HashtideError
@@ -35,7 +35,7 @@ class LandingOperator(BaseOperator):
         made = tools.launcher(say=self.log.info)
         found = marks_of(made, self.stream)
         todo = hours_of(self.first, self.last, found, made.now_ms())
-        ready, waiting = backfill.ripe(todo, found, made.now_ms())
+        ready, waiting = landed.ripe(todo, found, made.now_ms())
         if len(ready) < len(todo):
             self.log.info("waiting: %s", waiting)
             left = [hour for hour in todo if hour not in ready]
@@ -114,7 +114,7 @@ class SealOperator(BaseOperator):
 
 
 def marks_of(made: Launcher, stream: str) -> dict[str, int]:
-    return backfill.marks(made.hdfs, StreamPaths(stream, made.cluster.root))
+    return landed.marks(made.hdfs, StreamPaths(stream, made.cluster.root))
 
 
 def hours_of(first: str, last: str, found: dict[str, int], now_ms: int) -> list[int]:

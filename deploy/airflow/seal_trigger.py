@@ -2,21 +2,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from deploy import backfill
+from deploy import backfill, landed
 from deploy.airflow import tools
-from deploy.airflow.trigger import QUIET_S
+from deploy.airflow.trigger import POLL_S, QUIET_S
 from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from spark_apps.contract import StreamPaths
-
-POLL_S = 5.0
-
 
 class SealTrigger(BaseTrigger):
     """With `application` until it is terminal, without until one of `hours` (ms) need not wait any longer.
@@ -37,7 +33,7 @@ class SealTrigger(BaseTrigger):
             **self.kept}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        began = time.monotonic()
+        began = tools.monotonic()
         while True:
             waiting = "an outage"
             try:
@@ -45,10 +41,10 @@ class SealTrigger(BaseTrigger):
             except HashtideError as error:
                 self.log.warning("waiting: %s", error)
             if not waiting:
-                await asyncio.sleep(max(0.0, QUIET_S - (time.monotonic() - began)))
+                await tools.sleep(max(0.0, QUIET_S - (tools.monotonic() - began)))
                 yield TriggerEvent({"application": self.application, "hours": self.hours, **self.kept})
                 return
-            await asyncio.sleep(self.poll_s)
+            await tools.sleep(self.poll_s)
 
     def waiting_for(self) -> str:
         made = self._tools = self._tools or tools.launcher(say=self.log.info)
@@ -56,8 +52,8 @@ class SealTrigger(BaseTrigger):
             app = backfill.application(made, self.application)
             waiting = f"{app.id}, {app.state}" if app and app.live else ""
         else:
-            found = backfill.marks(made.hdfs, StreamPaths(self.stream, made.cluster.root))
-            ready, waiting = backfill.ripe(self.hours, found, made.now_ms())
+            found = landed.marks(made.hdfs, StreamPaths(self.stream, made.cluster.root))
+            ready, waiting = landed.ripe(self.hours, found, made.now_ms())
             waiting = "" if ready else waiting
         if waiting and waiting != self._said:
             self._said = waiting

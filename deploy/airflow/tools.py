@@ -1,10 +1,15 @@
-"""The one place where a task or trigger gets its cluster from; a test puts its own there."""
+"""The one place where tasks and triggers get their cluster and their clock from; a test puts its own here."""
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 
 from deploy import config, hdfs, yarn
 from deploy.launch import Launcher
+
+sleep = asyncio.sleep
+monotonic = time.monotonic
 
 
 def launcher(say: Callable[[str], None] = lambda text: None) -> Launcher:

@@ -6,7 +6,6 @@ deploy.holding has the states, deploy.handover what `on_kill` means.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -50,7 +49,7 @@ class StreamTrigger(BaseTrigger):
             "put_off": self.put_off, "begun": self.begun, "poll_s": self.poll_s, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        began, faults = time.monotonic(), 0
+        began, faults = tools.monotonic(), 0
         while True:
             event: Event | None = None
             try:
@@ -63,10 +62,10 @@ class StreamTrigger(BaseTrigger):
                 if faults >= MAX_FAULTS:
                     event = Event("fault", f"{type(error).__name__}: {error}")
             if event:
-                await asyncio.sleep(max(0.0, QUIET_S - (time.monotonic() - began)))
+                await tools.sleep(max(0.0, QUIET_S - (tools.monotonic() - began)))
                 yield TriggerEvent({"what": event.what, "reason": event.reason, "put_off": self.put_off})
                 return
-            await asyncio.sleep(self.poll_s)
+            await tools.sleep(self.poll_s)
 
     def poll(self) -> Event | None:
         made = self._tools = self._tools or tools.launcher(say=self.log.info)
@@ -93,18 +92,18 @@ class StreamTrigger(BaseTrigger):
         """A person cleared the task, or marked it failed, success or skipped: see deploy.handover."""
         if not self.begun:
             return
-        deadline = time.monotonic() + KILL_TIMEOUT_S
+        deadline = tools.monotonic() + KILL_TIMEOUT_S
         while True:
             try:
-                done = await asyncio.wait_for(asyncio.to_thread(self.abandon), max(0.1, deadline - time.monotonic()))
+                done = await asyncio.wait_for(asyncio.to_thread(self.abandon), max(0.1, deadline - tools.monotonic()))
                 self.log.warning("task ended by a person: %s", done)
                 return
             except (HashtideError, TimeoutError) as error:
-                if time.monotonic() + 2.0 > deadline:
+                if tools.monotonic() + 2.0 > deadline:
                     self.log.error("stream %s may still run: %s. The watchdog sees to it; "
                                    "`deploy/hashtide stream status` shows it", self.stream, error)
                     return
-                await asyncio.sleep(2.0)
+                await tools.sleep(2.0)
 
     def abandon(self) -> str:
         made = self._tools or tools.launcher(say=self.log.info)

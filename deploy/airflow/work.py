@@ -6,11 +6,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from deploy import backfill, provision, watchdog
+from deploy import landed, provision, watchdog
 from deploy.airflow import tools
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import StreamSpec
-from spark_apps.contract import StreamPaths, hour_name
+from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,15 @@ def hour_of(context: Any) -> int:
     """The hour of the data interval; run by hand without one, the last hour that is over."""
     start = context.get("data_interval_start")
     if start is None:
-        start_ms = int(context["dag_run"].run_after.timestamp() * 1000) - backfill.HOUR_MS
+        start_ms = int(context["dag_run"].run_after.timestamp() * 1000) - HOUR_MS
     else:
         start_ms = int(start.timestamp() * 1000)
-    return start_ms - start_ms % backfill.HOUR_MS
+    return start_ms - start_ms % HOUR_MS
 
 
 def sealable(made: Any, hour_ms: int) -> list[str]:
     return [stream for stream in watchdog.streams(made)
-            if backfill.has_landing(made.hdfs, StreamPaths(stream, made.cluster.root), hour_ms)]
+            if landed.has_landing(made.hdfs, StreamPaths(stream, made.cluster.root), hour_ms)]
 
 
 def again(context: Any) -> list[dict[str, Any]]:
@@ -83,8 +83,8 @@ def again(context: Any) -> list[dict[str, Any]]:
         return [{"stream": params["stream"], "first": params["from"], "last": params.get("to") or params["from"],
                  "late_within_hours": 0}]
     asked = (context["dag_run"].conf or {}).get("stream")
-    last = made.now_ms() - backfill.HOUR_MS
-    found = [asked] if asked else sealable(made, last - last % backfill.HOUR_MS)
+    last = made.now_ms() - HOUR_MS
+    found = [asked] if asked else sealable(made, last - last % HOUR_MS)
     log.info("late lines: %s", ", ".join(found) or "no stream is in service")
-    late = backfill.HORIZON_MS // backfill.HOUR_MS
+    late = landed.HORIZON_MS // HOUR_MS
     return [{"stream": stream, "first": "", "last": "", "late_within_hours": late} for stream in found]

@@ -5,12 +5,12 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deploy import backfill, hdfs
-from deploy.backfill import Seal, iso
+from deploy import backfill, hdfs, landed
+from deploy.backfill import Seal
 from deploy.config import Cluster
 from deploy.launch import Launcher
 from deploy.tables import Tables
-from deploy.verbs.common import Steps, add_verb, dump, hour, hours, now_ms, open_cluster, table
+from deploy.verbs.common import Steps, add_verb, dump, hour, hours, iso, now_ms, open_cluster, table
 from deploy.verbs.stream import tools_of
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
@@ -36,7 +36,7 @@ def _range(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     wanted = hours(args.first, args.first if args.last is None else args.last)
     cluster, files = open_cluster(args)
-    found = backfill.marks(files, StreamPaths(args.stream, cluster.root))
+    found = landed.marks(files, StreamPaths(args.stream, cluster.root))
     backfill.check_range(wanted, found, now_ms())
     planned = backfill.seals(args.stream, wanted, found, "command line")
     if args.dry_run:
@@ -64,7 +64,7 @@ def _say_plan(planned: Sequence[Seal], as_json: bool) -> int:
 def seal(cluster: Cluster, files: hdfs.Client, stream: str, wanted: Sequence[int], *, through_ms: int, by: str,
          say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Seals hours whose landing is known to be complete through `through_ms`; what the seals wrote of each."""
-    throughs = tuple((at, backfill.Through({"": max(through_ms, backfill.needed(at))}).seal_through(at))
+    throughs = tuple((at, landed.Through({"": max(through_ms, landed.needed(at))}).seal_through(at))
                      for at in sorted(wanted))
     tools = tools_of(cluster, files, say)
     groups = [throughs[i:i + backfill.MAX_HOURS] for i in range(0, len(throughs), backfill.MAX_HOURS)]

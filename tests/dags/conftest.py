@@ -1,0 +1,63 @@
+"""Airflow's environment without a daemon: SQLite in a directory of its own, set before airflow is imported."""
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_HOME = tempfile.TemporaryDirectory(prefix="hashtide-airflow-")
+os.environ |= {
+    "AIRFLOW_HOME": _HOME.name, "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "deploy" / "airflow" / "plugins"),
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME.name}/airflow.db",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False"}
+
+from tests.fakes.batches import Batches  # noqa: E402 - after the environment
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Batches:
+    """HDFS and YARN on a virtual clock, behind the one factory of deploy.airflow."""
+    from dataclasses import replace
+
+    from deploy.airflow import tools
+
+    made = Batches()
+
+    async def sleep(seconds: float) -> None:
+        made.sleep(seconds)
+
+    monkeypatch.setattr(tools, "launcher", lambda say=made.said.append: replace(made.tools, say=say))
+    monkeypatch.setattr(tools, "sleep", sleep)
+    monkeypatch.setattr(tools, "monotonic", made.monotonic)
+    return made
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[None]:
+    from airflow.utils.db import initdb
+
+    initdb()
+    yield
+
+
+class TaskInstance:
+    """What an operator asks of its task instance."""
+
+    def __init__(self, dag_id: str = "hashtag_stream", run_id: str = "run1", try_number: int = 1) -> None:
+        self.dag_id, self.run_id, self.try_number = dag_id, run_id, try_number
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def ti() -> type[TaskInstance]:
+    return TaskInstance

@@ -1,0 +1,103 @@
+"""Rules for every DAG, and that all of them load."""
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "dags").glob("*.py"))
+BY_HAND = {"hashtag_provision", "hashtag_stream"}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    began = time.monotonic()
+    bag = DagBag(ROOT / "dags")
+    assert not bag.import_errors
+    assert time.monotonic() - began < 10
+    return dict(bag.dags)
+
+
+def test_a_file_holds_the_dag_of_its_name(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == [path.stem for path in FILES]
+    assert {Path(dag.fileloc).stem: dag_id for dag_id, dag in dags.items()} == {path.stem: path.stem for path in FILES}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in FILES])
+class TestEach:
+    def test_says_whose_it_is_and_what_it_does(self, dags: dict[str, Any], name: str) -> None:
+        dag = dags[name]
+        assert dag.description
+        assert "hashtide" in dag.tags
+        assert {task.owner for task in dag.tasks} == {"hashtide"}
+        for heading in ("### What it does", "### When not to use it", "### States", "### At night"):
+            assert heading in dag.doc_md
+
+    def test_never_catches_up_and_is_scheduled_only_where_it_says_so(self, dags: dict[str, Any], name: str) -> None:
+        dag = dags[name]
+        assert dag.catchup is False
+        assert bool(dag.timetable.can_be_scheduled) == (name not in BY_HAND)
+
+    def test_defaults_are_valid_in_their_own_form(self, dags: dict[str, Any], name: str) -> None:
+        for key in dags[name].params:
+            param = dags[name].params.get_param(key)
+            assert param.schema, key
+            param.resolve()
+        dags[name].params.validate()
+
+    def test_the_scheduler_reads_what_the_processor_stored(self, dags: dict[str, Any], name: str) -> None:
+        from airflow.serialization.serialized_objects import DagSerialization
+
+        stored = DagSerialization.from_dict(DagSerialization.to_dict(dags[name]))
+        assert stored.dag_id == name
+        assert set(stored.task_dict) == set(dags[name].task_dict)
+
+    def test_what_loads_the_batch_queue_is_in_its_pool(self, dags: dict[str, Any], name: str) -> None:
+        from deploy.airflow.seal_operator import SealOperator
+        from deploy.local.airflow import POOL
+
+        seals = [task for task in dags[name].tasks if isinstance(task, SealOperator)]
+        assert {task.pool for task in seals} <= {POOL["name"]}
+        assert {task.pool for task in dags[name].tasks if task not in seals} == {"default_pool"}
+
+
+def test_a_held_stream_has_no_time_limit_and_never_queues(dags: dict[str, Any]) -> None:
+    dag = dags["hashtag_stream"]
+    assert dag.dagrun_timeout is None
+    assert dag.tasks[0].execution_timeout is None
+    assert dag.max_active_runs >= 16
+    assert sorted(kind.value for kind in dag.allowed_run_types) == ["manual", "operator_triggered"]
+
+
+@pytest.mark.parametrize("bad", [
+    {"stream": "No-Name"}, {"trigger_seconds": 0}, {"trigger_seconds": 301}, {"watermark_minutes": 1441},
+    {"max_files": "many"}, {"release": "../etc"}])
+def test_the_form_refuses_what_the_launch_would_refuse(dags: dict[str, Any], bad: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    for key, value in bad.items():
+        with pytest.raises(ParamValidationError):
+            copy(dags["hashtag_stream"].params.get_param(key)).resolve(value)
+
+
+def test_the_form_has_every_parameter_of_a_launch(dags: dict[str, Any]) -> None:
+    from deploy.launch import StreamSpec
+
+    assert set(dags["hashtag_stream"].params) == set(StreamSpec.__dataclass_fields__)
+
+
+def test_airflow_is_the_library_where_our_package_has_its_name() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import airflow, deploy.airflow; print(airflow.__file__, deploy.airflow.__file__)"],
+        cwd=ROOT / "deploy", env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}, capture_output=True, text=True, check=True)
+    library, ours = done.stdout.split()
+    assert "site-packages" in library
+    assert ours == str(ROOT / "deploy" / "airflow" / "__init__.py")
