@@ -51,7 +51,7 @@ class Ports:
             name = key.removeprefix(PREFIX).lower()
             if name not in names:
                 faults.append(f"{key}: there is no such port; there are {', '.join(setting(n) for n in names)}")
-            elif not text.isdigit() or not 1024 <= int(text) <= 65535:
+            elif not text.isdecimal() or not 1024 <= int(text) <= 65535:
                 faults.append(f"{key}={text}: expected a port from 1024 to 65535")
             else:
                 values[name] = int(text)
@@ -91,12 +91,12 @@ class _held:
 
 def _kept(path: Path) -> dict[str, int]:
     try:
-        raw = json.loads(path.read_text())
+        raw = dict(json.loads(path.read_text()))
+        return {f.name: int(raw[f.name]) for f in fields(Ports) if f.name in raw}
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadUse(f"{path}: expected the ports as JSON; remove it to go back to the usual ones") from None
-    return {f.name: int(raw[f.name]) for f in fields(Ports) if f.name in raw}
 
 
 def setting(name: str) -> str:

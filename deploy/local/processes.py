@@ -7,25 +7,28 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from deploy.errors import TimedOut
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# Children of a test's own process must be waited for, or they stay as zombies.
-_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
 class Record:
-    """run/<name>.json. `created` is the kernel's start time of the pid: together they name one process for ever."""
+    """run/<name>.json. `boot`, `pid` and `started` together name one process for ever.
+
+    `started` in the kernel's clock ticks since boot: seconds since 1970 move when the machine's clock is set.
+    """
 
     name: str
     pid: int
-    created: float
+    started: int
     boot: str
     stop_signal: int
     digest: str         # of the command, environment and configuration it was started with
@@ -48,14 +51,13 @@ class Record:
         """The process itself while it lives; never another that got its pid."""
         if self.boot != boot_id():
             return None
-        if child := _children.get(self.pid):
-            child.poll()
+        stat = _stat(self.pid)
+        if stat is None or stat.zombie or stat.started != self.started:
+            return None
         try:
-            found = psutil.Process(self.pid)
-            same = found.create_time() == self.created and found.status() != psutil.STATUS_ZOMBIE
+            return psutil.Process(self.pid)
         except psutil.Error:
             return None
-        return found if same else None
 
 
 def boot_id() -> str:
@@ -73,12 +75,9 @@ def spawn(run: Path, name: str, argv: Sequence[str], env: Mapping[str, str], *, 
     with open(log, "ab") as out:
         child = subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=subprocess.STDOUT, start_new_session=True)
-    _children[child.pid] = child
-    try:
-        created = psutil.Process(child.pid).create_time()
-    except psutil.Error:
-        created = 0.0
-    record = Record(name, child.pid, created, boot_id(), int(stop_signal), digest, time.time(), url)
+    stat = _stat(child.pid)
+    assert stat, "a child that nobody waited for is there, if only as a zombie"
+    record = Record(name, child.pid, stat.started, boot_id(), int(stop_signal), digest, time.time(), url)
     record.write(run)
     return record
 
@@ -103,16 +102,15 @@ def kill(record: Record) -> None:
 
 def session(record: Record) -> set[psutil.Process]:
     """The process and those of its session, also where it is gone itself: the kernel keeps a session's number."""
-    if record.boot != boot_id() or (psutil.pid_exists(record.pid) and not record.process()
-                                    and not _is_zombie(record.pid)):
+    leader = _stat(record.pid)
+    if record.boot != boot_id() or (leader and leader.started != record.started):
         return set()
     found = set()
-    for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) == record.pid and process.create_time() >= record.created:
-                found.add(process)
-        except (psutil.Error, OSError):
-            continue
+    for pid in psutil.pids():
+        stat = _stat(pid)
+        if stat and stat.session == record.pid and not stat.zombie:
+            with suppress(psutil.Error):
+                found.add(psutil.Process(pid))
     return found
 
 
@@ -144,16 +142,33 @@ def _signal(targets: Iterable[psutil.Process], number: int) -> None:
 
 
 def _gone(targets: list[psutil.Process], deadline: float) -> None:
-    _, alive = psutil.wait_procs(targets, timeout=deadline)
+    alive = _alive_after(targets, deadline)
     _signal(alive, signal.SIGKILL)
-    _, alive = psutil.wait_procs(alive, timeout=10)
-    alive = [p for p in alive if p.is_running() and not _is_zombie(p.pid)]
-    if alive:
+    if alive := _alive_after(alive, 10.0):
         raise TimedOut(f"waited 10 s for killed processes to go: {', '.join(str(p.pid) for p in alive)}")
 
 
-def _is_zombie(pid: int) -> bool:
+def _alive_after(targets: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those still there after so long, or none as soon as all are gone. A zombie is gone: its parent may never look."""
+    until = time.monotonic() + seconds
+    alive = list(targets)
+    while alive := [p for p in alive if (stat := _stat(p.pid)) and not stat.zombie and p.is_running()]:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return alive
+
+
+class _Stat(NamedTuple):
+    zombie: bool
+    session: int
+    started: int
+
+
+def _stat(pid: int) -> _Stat | None:
+    """https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; None where there is no such process."""
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+        after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return _Stat(after_name[0] in "ZX", int(after_name[3]), int(after_name[19]))

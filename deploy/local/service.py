@@ -34,7 +34,7 @@ class Service:
     after: tuple[str, ...] = ()
     prepare: Callable[[], None] | None = None
     stop_signal: int = signal.SIGTERM
-    deadline: float = 60.0          # seconds from its start until it must be ready
+    deadline: float = 60.0          # seconds until it must be ready
     cwd: Path | None = None
     log: Path | None = None
     extra: Mapping[str, str] = field(default_factory=dict)   # contents of configuration that the digest covers
@@ -85,14 +85,19 @@ def start_all(instance: Instance, services: Sequence[Service], say: Say) -> None
 
 
 def await_ready(instance: Instance, service: Service, record: Record) -> None:
-    deadline = max(record.since, time.time() - 1) + service.deadline
-    while what := service.ready(record):
-        log = service.log or instance.logs / f"{service.name}.out"
-        if not record.process():
-            raise HashtideError(f"{service.name} ended before it was ready{last_words(log)}; see {log} "
-                                f"and {instance.logs}/{service.name}.out")
-        if time.time() > deadline:
-            raise TimedOut(f"{service.name}: waited {service.deadline:.0f} s for {what}; see {log}")
+    deadline = time.monotonic() + service.deadline
+    out = instance.logs / f"{service.name}.out"
+    logs = [service.log, out] if service.log else [out]
+    while True:
+        # Before the question: what answers in the place of a dead one is not it.
+        lives, what = bool(record.process()), service.ready(record)
+        if not lives:
+            words = next(filter(None, map(last_words, logs)), "")
+            raise HashtideError(f"{service.name} ended before it was ready{words}; see {' and '.join(map(str, logs))}")
+        if not what:
+            return
+        if time.monotonic() > deadline:
+            raise TimedOut(f"{service.name}: waited {service.deadline:.0f} s for {what}; see {logs[0]}")
         time.sleep(0.25)
 
 
