@@ -19,7 +19,8 @@ from deploy.errors import HashtideError, SafeMode, Unreachable
 
 #: Seconds to connect and to wait for the next bytes.
 TIMEOUTS = (5, 30)
-_EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException")
+# The last two: its maker has not closed it yet, or was cut off before that.
+_EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "RecoveryInProgressException")
 
 
 class Client:
@@ -46,9 +47,12 @@ class Client:
         if not data.strip():
             return {}
         try:
-            return dict(json.loads(data))
+            found = json.loads(data)
         except ValueError:
-            raise HashtideError(f"HDFS {path}: expected a JSON object, found {data[:60]!r}") from None
+            found = None
+        if not isinstance(found, dict):
+            raise HashtideError(f"HDFS {path}: expected a JSON object, found {data[:60]!r}")
+        return found
 
     def write_json(self, path: str, obj: Any) -> None:
         """Replaces the file at once: a reader finds the old or the new object, never a part."""

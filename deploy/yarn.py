@@ -88,9 +88,9 @@ class Client:
             except requests.RequestException as error:
                 said.append(f"{url} {type(error).__name__}")
                 continue
-            # A standby answers 307 to the active one, an RM that is starting 503.
-            if answer.status_code in (307, 503) or answer.status_code >= 500 or "standby" in answer.text[:200].lower():
-                said.append(f"{url} answered {answer.status_code}")
+            # A standby answers 307 to the active one, or that there is none in plain text; an RM that is starting 503.
+            if 300 <= answer.status_code < 400 or answer.status_code >= 500 or (answer.ok and not _is_json(answer)):
+                said.append(f"{url} answered {answer.status_code}{'' if _is_json(answer) else ' and no JSON'}")
                 continue
             self.urls.sort(key=lambda other, first=url: other != first)  # type: ignore[misc]
             return answer
@@ -140,6 +140,10 @@ class Client:
             found[str(queue.get("queueName"))] = queue
             todo += (queue.get("queues") or {}).get("queue") or []
         return found
+
+
+def _is_json(answer: requests.Response) -> bool:
+    return "json" in answer.headers.get("Content-Type", "")
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:

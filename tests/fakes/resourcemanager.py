@@ -13,7 +13,7 @@ PREFIX = "/ws/v1/cluster"
 
 
 class ResourceManager:
-    """`apps` by id, as the RM's JSON has them; `mode` is active, standby or broken."""
+    """`apps` by id, as the RM's JSON has them; `mode` is active, standby, broken, or page: no RM at all."""
 
     def __init__(self) -> None:
         self.apps: dict[str, dict[str, Any]] = {}
@@ -105,14 +105,16 @@ class ResourceManager:
                     self._send(307, b"This is standby RM. The redirect url is: http://elsewhere:8088/")
                 elif manager.mode == "broken":
                     self._send(503, b"starting")
+                elif manager.mode == "page":
+                    self._send(200, b"There is no active RM right now.", "text/plain")
                 else:
                     parts = urlsplit(self.path)
                     code, obj = manager.answer(method, parts.path, parse_qs(parts.query), body)
                     self._send(code, json.dumps(obj).encode())
 
-            def _send(self, code: int, data: bytes) -> None:
+            def _send(self, code: int, data: bytes, kind: str = "application/json") -> None:
                 self.send_response(code)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

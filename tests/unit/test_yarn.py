@@ -53,6 +53,20 @@ def test_the_rm_that_answered_is_asked_first_the_next_time(rm: ResourceManager) 
     assert asked.urls[0] == rm.url
 
 
+def test_a_stream_called_standby_makes_no_rm_a_standby(rm: ResourceManager) -> None:
+    app = rm.add(1, ["hashtide-standby", "hashtide-standby-e1"], name="hashtide standby e1")
+    assert [found.id for found in client(rm.url).apps(tag="hashtide-standby")] == [app]
+
+
+def test_what_is_no_rm_is_passed_over_and_named(rm: ResourceManager) -> None:
+    with serving() as page:
+        page.mode = "page"
+        app = rm.add(1, [])
+        assert client(page.url, rm.url).app(app)
+        with pytest.raises(Unreachable, match="answered 200 and no JSON"):
+            client(page.url).info()
+
+
 def test_no_rm_at_all_is_unknown_and_not_dead(rm: ResourceManager) -> None:
     rm.mode = "broken"
     with pytest.raises(Unreachable, match="unknown, not dead"):
