@@ -53,7 +53,7 @@ class ConnectBudget:
 class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
     """Connects, reconnects, and stops for good with `fatal` set where only a person can help."""
 
-    def __init__(self, token: str, url: str, inbox: Inbox) -> None:
+    def __init__(self, token: str, url: str, inbox: Inbox, closed_wait_s: tuple[float, float] = _CLOSED_WAIT_S) -> None:
         # The stream is chunked, so a large read size does not wait for more than one chunk.
         super().__init__(token, daemon=True, chunk_size=65_536)
         self.session = Session()
@@ -61,7 +61,8 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
         self.session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
         self._url, self._inbox = url.rstrip("/"), inbox
         self._budget, self._ending = ConnectBudget(), threading.Event()
-        self._closed_wait_s = _CLOSED_WAIT_S[0]
+        self._first_wait_s, self._longest_wait_s = closed_wait_s
+        self._closed_wait_s = self._first_wait_s
         self.received = 0
         self.connects = 0
         self.connected_since: float | None = None
@@ -92,17 +93,26 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
         log.info("connected to %s", self._url)
 
     def on_closed(self, response: requests.Response) -> None:
-        held_s = time.time() - (self.connected_since or time.time())
+        held_s = self._held_s()
         self._down(f"{self._url} closed the stream after {held_s:.0f} s")
-        if held_s > _CLOSED_WAIT_S[1]:
-            self._closed_wait_s = _CLOSED_WAIT_S[0]
-        self._ending.wait(max(self._closed_wait_s, self._budget.wait_s(time.monotonic())))
-        self._closed_wait_s = min(self._closed_wait_s * 2, _CLOSED_WAIT_S[1])
+        self._pause(held_s)
 
     def on_connection_error(self) -> None:
-        error = sys.exc_info()[1]
+        was_connected, held_s, error = self.connected_since, self._held_s(), sys.exc_info()[1]
         self._down(f"connection to {self._url} lost or not made ({type(error).__name__}), trying again")
-        self._ending.wait(self._budget.wait_s(time.monotonic()))
+        # tweepy waits longer and longer where none is made, and not at all where each is made and lost.
+        if was_connected:
+            self._pause(held_s)
+
+    def _held_s(self) -> float:
+        return time.time() - (self.connected_since or time.time())
+
+    def _pause(self, held_s: float) -> None:
+        """Longer each time, until a connection has held; and no more connects than the platform allows."""
+        if held_s > self._longest_wait_s:
+            self._closed_wait_s = self._first_wait_s
+        self._ending.wait(max(self._closed_wait_s, self._budget.wait_s(time.monotonic())))
+        self._closed_wait_s = min(self._closed_wait_s * 2, self._longest_wait_s)
 
     def on_request_error(self, status_code: int) -> None:
         said = words(self.session.last)

@@ -118,7 +118,7 @@ class Generator:
         new = {**old, "id": fresh["id"], "created_at": fresh["created_at"], "edit_history_tweet_ids": history}
         if self._edits_change_tags:
             new = {key: new[key] for key in new if key not in ("text", "entities", "note_tweet")} | self._body()
-        elif "entities" in new:
+        elif "entities" in new and "note_tweet" not in new:
             new["text"] += " (edited)"
         self._recent[at] = new
         return {"data": new}

@@ -121,6 +121,11 @@ class Server:
                     await connection.writer.drain()
 
     def _send_one(self) -> None:
+        for connection in list(self._connections):
+            if connection.writer.is_closing():
+                self._end(connection)
+        if not self._connections:
+            return
         now_ms = self.settings.clock.now_ms()
         self.generator.rules = self.rules.all
         record = self.generator.next(now_ms)
