@@ -147,7 +147,7 @@ def check_end(app_id: str, app: Application | None) -> Application:
     if app is None:
         raise HashtideError(f"YARN has forgotten {app_id}; seal again")
     if app.state != "FINISHED" or app.final_status != "SUCCEEDED":
-        reason = submit.last_meaningful_line(app.diagnostics)
+        reason = submit.last_meaningful_line(app.diagnostics) if app.diagnostics else "no diagnostics"
         raise HashtideError(f"{app.id} ended {app.state}, {app.final_status}: {reason}; "
                             f"its log: {app.am_container_logs}")
     return app
@@ -180,7 +180,7 @@ def _written(hdfs: Marks, path: str, what: str, since_ms: int, application: str)
 def _is_new(found: dict[str, Any], since_ms: int, application: str) -> bool:
     # Another seal of the same hour may have come after ours; an older one proves nothing.
     return bool(found) and (found.get("application", "") == application != ""
-                            or int(found.get("time_ms") or 0) >= since_ms)
+                            or int(found.get("time_ms") or 0) > since_ms)
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from spark_apps.contract import StreamPaths
 
+
 class SealTrigger(BaseTrigger):
     """With `application` until it is terminal, without until one of `hours` (ms) need not wait any longer.
 

@@ -95,9 +95,9 @@ def test_the_form_has_every_parameter_of_a_launch(dags: dict[str, Any]) -> None:
 
 
 def test_airflow_is_the_library_where_our_package_has_its_name() -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", "import airflow, deploy.airflow; print(airflow.__file__, deploy.airflow.__file__)"],
-        cwd=ROOT / "deploy", env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}, capture_output=True, text=True, check=True)
+    code = "import airflow, deploy.airflow; print(airflow.__file__, deploy.airflow.__file__)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=ROOT / "deploy", capture_output=True, text=True,
+                          env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}, check=True)
     library, ours = done.stdout.split()
     assert "site-packages" in library
     assert ours == str(ROOT / "deploy" / "airflow" / "__init__.py")

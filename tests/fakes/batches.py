@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from deploy import submit
@@ -12,7 +13,12 @@ from tests.fakes.world import PATHS, RM, STREAM, App, Submitter, World
 
 
 class Manager(RM):
-    """RM that is also asked for one application."""
+    """RM that is also asked for one application, and whose batches may end well."""
+
+    @staticmethod
+    def _seen(app: App, now: float) -> Application:
+        seen = RM._seen(app, now)
+        return replace(seen, state="FINISHED") if seen.state == "SUCCEEDED" else seen
 
     def app(self, app_id: str) -> Application | None:
         found = [app for app in self.apps() if app.id == app_id]
@@ -20,7 +26,7 @@ class Manager(RM):
 
 
 class Batches(World):
-    """`after(s, what)` does something later; `writes` says whether a batch leaves its results, `ends` how YARN has it."""
+    """`after(s, what)` does something later; `writes`: whether a batch leaves its results, `ends`: how YARN has it."""
 
     def __init__(self, takes_ms: int = 6_000) -> None:
         super().__init__(takes_ms)

@@ -1,0 +1,158 @@
+"""Whole DAG runs by dag.test(): Airflow's own task runner, trigger and mapping, on SQLite."""
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import supervisor
+from spark_apps.contract import HOUR_MS, hour_name
+from tests.fakes.batches import PATHS, STREAM, Batches
+from tests.fakes.world import RELEASE
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def dags() -> dict[str, Any]:
+    """Fresh ones: a run's conf stays in the parameters of the object it ran on."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return dict(DagBag(ROOT / "dags").dags)
+
+
+def run(dag: Any, **given: Any) -> tuple[str, dict[str, str]]:
+    """(state of the run, state of each task instance)."""
+    done = dag.test(**given)
+    return str(done.state), {f"{ti.task_id}{[ti.map_index] if ti.map_index >= 0 else ''}": str(ti.state)
+                             for ti in done.get_task_instances()}
+
+
+def test_provisioning_makes_the_directories_and_twice_is_once(world: Batches, dags: dict[str, Any]) -> None:
+    assert run(dags["hashtag_provision"], run_conf={"stream": STREAM}) == ("success", {"provision": "success"})
+    assert PATHS.base in world.hdfs.snapshottable
+    before = (dict(world.hdfs.data), set(world.hdfs.made))
+    assert run(dags["hashtag_provision"], run_conf={"stream": STREAM})[0] == "success"
+    assert (dict(world.hdfs.data), set(world.hdfs.made)) == before
+
+
+def test_a_stream_is_held_restarted_and_stopped_in_one_try(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    world.after(60, lambda: setattr(world.rm.all[0], "to_ms", world.ms))
+    world.after(200, lambda: supervisor.stop(world.tools, STREAM, "someone"))
+    world.after(210, lambda: setattr(world.rm.all[1], "to_ms", world.ms))
+    done = dags["hashtag_stream"].test(run_conf={"stream": STREAM, "release": RELEASE, "trigger_seconds": 5})
+    [task] = done.get_task_instances()
+    assert (str(done.state), str(task.state), task.try_number) == ("success", "success", 1)
+    assert world.epochs() == ["000001.json", "000002.json"]
+    assert {job.args[job.args.index("--trigger-seconds") + 1] for job in world.jobs} == {"5"}
+
+
+def test_a_stream_that_was_not_provisioned_fails(world: Batches, dags: dict[str, Any]) -> None:
+    assert run(dags["hashtag_stream"], run_conf={"stream": STREAM}) == ("failed", {"hold": "failed"})
+
+
+def test_the_hourly_run_seals_every_stream_that_has_anything(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    world.hdfs.mkdirs("/hashtide/streams/silent")
+    hour = int(world.ms) // HOUR_MS * HOUR_MS - HOUR_MS
+    world.land(hour + 5_000)
+    world.mark(hour + 2 * HOUR_MS)
+    # dag.test takes the interval that is over at this instant.
+    state, tasks = run(dags["hashtag_hourly"], logical_date=at(hour + HOUR_MS))
+    assert (state, tasks) == ("success", {"hours": "success", "each.landing[0]": "success", "each.seal[0]": "success"})
+    assert world.hdfs.read_json(PATHS.seal_result(hour))["hour"] == hour_name(hour)  # type: ignore[index]
+
+
+def test_an_hour_from_before_the_first_line_is_skipped(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    hour = int(world.ms) // HOUR_MS * HOUR_MS - HOUR_MS
+    world.land(hour + HOUR_MS)
+    world.mark(hour + 2 * HOUR_MS)
+    state, tasks = run(dags["hashtag_hourly"], logical_date=at(hour + HOUR_MS))
+    assert state == "success"
+    assert set(tasks.values()) <= {"success", "skipped"}
+    assert not world.jobs
+
+
+def test_a_range_is_sealed_by_hand(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    hour = int(world.ms) // HOUR_MS * HOUR_MS - 3 * HOUR_MS
+    world.mark(hour + 5 * HOUR_MS)
+    conf = {"stream": STREAM, "from": hour_name(hour), "to": hour_name(hour + HOUR_MS)}
+    assert run(dags["hashtag_backfill"], run_conf=conf)[0] == "success"
+    assert len(world.jobs) == 1
+    assert world.jobs[0].args[5].count("=") == 2
+
+
+def test_the_nightly_run_takes_the_late_lines_of_streams_in_service(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    world.land(int(world.ms) - 2 * HOUR_MS)
+    world.mark(int(world.ms))
+    world.late_hours = []
+    assert run(dags["hashtag_backfill"])[0] == "success"
+    assert "--late-within-hours" in world.jobs[0].args
+
+
+def test_the_watchdog_finds_what_nobody_holds(world: Batches, dags: dict[str, Any]) -> None:
+    from deploy.airflow import work
+
+    world.provision()
+    assert work.watch() == []
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=7))
+    [conf] = work.watch()
+    assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
+    params = dags["hashtag_stream"].params
+    assert set(conf) <= set(params)
+
+
+def test_the_watchdog_triggers_a_run_with_the_streams_own_parameters(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=7))
+    pause(False)
+    assert run(dags["hashtag_watchdog"]) == ("success", {"watch": "success", "hold[0]": "success"})
+    [conf] = confs("operator_triggered")
+    assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
+
+
+def test_a_paused_stream_dag_shows_at_the_watchdog_and_piles_up_no_runs(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM))
+    pause(True)
+    before = confs("operator_triggered")
+    assert run(dags["hashtag_watchdog"]) == ("failed", {"watch": "success", "hold[0]": "failed"})
+    assert confs("operator_triggered") == before
+
+
+def test_nothing_to_hold_leaves_the_second_task_skipped(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    state, tasks = run(dags["hashtag_watchdog"])
+    assert state == "success"
+    assert tasks["watch"] == "success"
+    assert "success" not in {name: was for name, was in tasks.items() if name.startswith("hold")}.values()
+
+
+def pause(paused: bool) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get(DagModel, "hashtag_stream").is_paused = paused
+
+
+def confs(run_type: str) -> list[dict[str, Any]]:
+    """Of the runs of hashtag_stream."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(DagRun).filter(DagRun.dag_id == "hashtag_stream", DagRun.run_type == run_type)
+        return [run.conf for run in found]
+
+
+def at(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, timezone.utc)
