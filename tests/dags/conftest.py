@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Batches:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[None]:
+def database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
-    yield
 
 
 class TaskInstance:
