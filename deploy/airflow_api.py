@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -38,9 +39,16 @@ class AirflowApi:
         self._authorised = True
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        if not self._authorised:
+        fresh = not self._authorised
+        if fresh:
             self._login()
-        return self._request(method, f"/api/v2{path}", body)
+        try:
+            return self._request(method, f"/api/v2{path}", body)
+        except BadUse:
+            if fresh:
+                raise
+            self._login()   # the token had expired
+            return self._request(method, f"/api/v2{path}", body)
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         url = self._settings.url.rstrip("/")
@@ -50,12 +58,17 @@ class AirflowApi:
             raise Unreachable(f"Airflow at {url} does not answer ({type(error).__name__}); "
                               "see `deploy/hashtide status`") from None
         if answer.status_code == 401:
-            raise BadUse(f"Airflow at {url} refuses user {self._settings.user!r}: check [airflow] user and password_file")
+            raise BadUse(f"Airflow at {url} refuses user {self._settings.user!r}: "
+                         "check [airflow] user and password_file")
         if answer.status_code >= 500:
             raise Unreachable(f"Airflow at {url}: {method} {path.split('?')[0]} answered {answer.status_code}")
         if not answer.ok:
-            raise HashtideError(f"Airflow: {method} {path.split('?')[0]} answered {answer.status_code}: {_detail(answer)}")
-        return answer.json() if answer.content else {}
+            what = f"{method} {path.split('?')[0]}"
+            raise HashtideError(f"Airflow: {what} answered {answer.status_code}: {_detail(answer)}")
+        try:
+            return dict(answer.json()) if answer.content else {}
+        except ValueError:
+            raise Unreachable(f"{url} did not answer JSON; is it Airflow?") from None
 
     # verbs
 
@@ -82,7 +95,7 @@ class AirflowApi:
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        return self._call("GET", f"/dags/{dag_id}/dagRuns/{requests.utils.quote(run_id, safe='')}")
+        return self._call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")
 
     def runs(self, dag_id: str, state: str | None = None) -> list[dict[str, Any]]:
         """Newest first."""
@@ -90,7 +103,7 @@ class AirflowApi:
         return list(self._call("GET", f"/dags/{dag_id}/dagRuns{query}")["dag_runs"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        path = f"/dags/{dag_id}/dagRuns/{requests.utils.quote(run_id, safe='')}/taskInstances"
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self._call("GET", path)["task_instances"])
 
 

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from deploy import supervisor
+from deploy.health import health
+from tests.fakes.world import PATHS, SPEC, STREAM, World
+from tests.unit.test_supervisor import land
+
+BEAT = {"epoch": 3, "generation": 1, "batch_id": 7, "batch_s": 2.5, "trigger_s": 10, "rows_per_s": 80.4, "late": 1,
+        "duplicates": 1234, "state_rows": 56_789}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    supervisor.ask(made.tools, SPEC)
+    made.intent(3)
+    return made
+
+
+def beat(world: World, commit_age_s: float = 4) -> None:
+    world.hdfs.write_json(PATHS.heartbeat, {**BEAT, "time_ms": world.now_ms(),
+                                            "commit_ms": world.now_ms() - int(commit_age_s * 1000)})
+
+
+def verdict(world: World) -> tuple[bool, str]:
+    found = health(world.tools, STREAM)
+    return found.ok, found.verdict
+
+
+def test_a_driver_that_commits_is_running_and_its_numbers_are_there(world: World) -> None:
+    app = world.rm.add(3, from_ms=world.ms - 60_000)
+    beat(world)
+    found = health(world.tools, STREAM)
+    assert (found.ok, found.verdict, found.application, found.epoch) == (True, "running", app.id, 3)
+    assert found.text().splitlines()[2:] == [
+        "  last batch   7 of generation 1: 2.5 s of a 10.0 s trigger, 80 rows/s, committed 4.0 s ago",
+        "  state        56,789 identities; since start: 1,234 duplicates, 1 late"]
+    assert json.loads(json.dumps(found.as_json()))["commit_age_seconds"] == 4.0
+
+
+def test_before_its_first_heartbeat_a_driver_is_starting(world: World) -> None:
+    world.rm.add(3)
+    assert verdict(world) == (False, "starting")
+
+
+def test_a_driver_that_does_not_commit_while_files_wait_is_stalled(world: World) -> None:
+    world.rm.add(3, from_ms=world.ms - 600_000)
+    beat(world, 100)
+    land(world, 90)
+    assert verdict(world) == (False, "stalled: no commit for 100 s while 1 landed files wait")
+
+
+def test_an_idle_source_is_no_stall(world: World) -> None:
+    world.rm.add(3, from_ms=world.ms - 600_000)
+    beat(world, 1_000)
+    assert verdict(world) == (True, "running")
+
+
+@pytest.mark.parametrize("state,why,expected", [
+    ("stopped", "lunch", (True, "stopped")), ("parked", "5 ends in 10 min", (False, "parked: 5 ends in 10 min"))])
+def test_what_should_not_run_and_does_not(world: World, state: str, why: str, expected: tuple[bool, str]) -> None:
+    supervisor.stop(world.tools, STREAM, why=why, state=state)
+    assert verdict(world) == expected
+
+
+def test_what_should_not_run_and_does_is_stopping(world: World) -> None:
+    world.rm.add(3)
+    supervisor.stop(world.tools, STREAM)
+    assert verdict(world) == (False, "stopping")
+
+
+def test_what_should_run_and_does_not_says_who_will_see_to_it(world: World) -> None:
+    ok, said = verdict(world)
+    assert not ok and said.startswith("should run and does not")
+
+
+def test_more_than_one_driver_is_never_well(world: World) -> None:
+    world.rm.add(3)
+    old = world.rm.add(2)
+    beat(world)
+    assert verdict(world) == (False, f"1 more application(s) than one: {old.id}")
+
+
+def test_what_does_not_answer_is_unknown(world: World) -> None:
+    world.rm.down = True
+    ok, said = verdict(world)
+    assert not ok and said.startswith("unknown: no ResourceManager")
+
+
+def test_a_stream_nobody_submitted_says_so() -> None:
+    assert verdict(World()) == (False, "never submitted")
+
+
+def test_a_look_changes_nothing(world: World) -> None:
+    world.rm.add(3, from_ms=world.ms - 600_000)
+    beat(world, 100)
+    land(world, 90)
+    before: dict[str, Any] = dict(world.hdfs.data)
+    health(world.tools, STREAM)
+    assert world.hdfs.data == before and not world.rm.killed

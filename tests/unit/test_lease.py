@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from deploy import lease
+from tests.fakes.world import PATHS, STREAM, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_free_lease_goes_to_whoever_holds_first(world: World) -> None:
+    assert lease.held_by(world.tools, STREAM) == ""
+    assert lease.hold(world.tools, STREAM, "a", 1) == ""
+    assert lease.held_by(world.tools, STREAM) == "a"
+
+
+def test_a_fresh_lease_of_another_is_named_and_stays_as_it_is(world: World) -> None:
+    lease.hold(world.tools, STREAM, "a", 1)
+    before = dict(world.hdfs.data)
+    assert lease.hold(world.tools, STREAM, "b", 2) == "a"
+    assert world.hdfs.data == before
+
+
+@pytest.mark.parametrize("age_ms,holder", [(lease.LEASE_MS - 1, "a"), (lease.LEASE_MS, "")])
+def test_a_lease_lasts_as_long_as_it_is_renewed(world: World, age_ms: int, holder: str) -> None:
+    lease.hold(world.tools, STREAM, "a", 1)
+    world.ms += age_ms
+    assert lease.held_by(world.tools, STREAM) == holder
+    lease.hold(world.tools, STREAM, holder or "b", 1)
+    world.ms += age_ms
+    assert lease.held_by(world.tools, STREAM) == (holder or "")
+
+
+def test_a_task_takes_the_lease_over_from_its_earlier_try(world: World) -> None:
+    lease.hold(world.tools, STREAM, "run#1", 1)
+    lease.take(world.tools, STREAM, "run#2", 1)
+    assert lease.hold(world.tools, STREAM, "run#1", 1) == "run#2"
+
+
+def test_of_two_that_took_it_at_once_one_keeps_it(world: World) -> None:
+    for holder in ("a", "b"):
+        lease.take(world.tools, STREAM, holder, 1)
+    assert [lease.hold(world.tools, STREAM, holder, 1) for holder in ("a", "b", "a")] == ["b", "", "b"]
+
+
+def test_only_its_holder_lets_a_lease_go(world: World) -> None:
+    lease.hold(world.tools, STREAM, "a", 1)
+    lease.let_go(world.tools, STREAM, "b")
+    assert lease.held_by(world.tools, STREAM) == "a"
+    lease.let_go(world.tools, STREAM, "a")
+    assert lease.held_by(world.tools, STREAM) == ""
+
+
+def test_a_lease_whose_writer_was_cut_off_is_nobodys(world: World) -> None:
+    world.hdfs.replace(PATHS.holder, b"")
+    assert lease.held_by(world.tools, STREAM) == ""
