@@ -1,7 +1,7 @@
 """Where each landed line went. Pure: rows of the table `fates` in, rows of the ledger out.
 
 A seal of hour H leaves two kinds of rows under H in `fates`:
-  landed: what arrived in landing hour H, by minute of arrival, event hour and fate (tweet, control, a quarantine reason)
+  landed: what arrived in landing hour H, by minute of arrival, event hour and fate (tweet, control, a reason)
   sealed: what it made of the tweets of event hour H, by landing hour and fate (counted, duplicate)
 Both are counted from the lines, apart from each other: that they meet is what a ledger row states.
 """

@@ -80,7 +80,7 @@ def _hours(text: str) -> dict[int, int]:
         try:
             hour_ms, through_ms = parse_hour(hour), int(through)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{item!r}: expected HOUR=MS such as 2026-03-01T10=1772363400000") from None
+            raise argparse.ArgumentTypeError(f"{item!r}: expected HOUR=MS, as 2026-03-01T10=1772363400000") from None
         # Arrivals are accounted for by the minute.
         through_ms -= through_ms % MINUTE_MS
         if through_ms < hour_ms + HOUR_MS:

@@ -1,4 +1,4 @@
-"""The clock as an argument: simulator, ingest and seal run on a shifted one in tests, so that nobody waits for the hour."""
+"""The clock as an argument: tests shift that of simulator, ingest and seal, so that nobody waits for the hour."""
 from __future__ import annotations
 
 import time

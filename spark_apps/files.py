@@ -24,7 +24,7 @@ class Files:
         self._fs = self._hadoop.Path(example).getFileSystem(conf)
         self._context = self._hadoop.FileContext.getFileContext(self._fs.getUri(), conf)
         rename = getattr(self._hadoop, "Options$Rename")
-        self._overwrite = spark.sparkContext._gateway.new_array(rename, 1)  # type: ignore[union-attr]
+        self._overwrite = spark.sparkContext._gateway.new_array(rename, 1)  
         self._overwrite[0] = rename.OVERWRITE
 
     def read_json(self, path: str) -> dict[str, Any] | None:
@@ -67,17 +67,13 @@ class Files:
 
     def list(self, path: str) -> list[str]:
         """Names in the directory, sorted; none where it does not exist."""
-        return sorted(name for name, _ in self.sizes(path))
-
-    def sizes(self, path: str) -> list[tuple[str, int]]:
-        """(name, bytes) of each entry; none where the directory does not exist."""
         try:
             found = self._fs.listStatus(self._path(path))
         except Py4JJavaError as error:
             if reason(error)[0] == "FileNotFoundException":
                 return []
             raise
-        return [(status.getPath().getName(), int(status.getLen())) for status in found]
+        return sorted(status.getPath().getName() for status in found)
 
     def exists(self, path: str) -> bool:
         return bool(self._fs.exists(self._path(path)))

@@ -1,4 +1,4 @@
-"""The stream: landing -> parse -> identify -> de-duplicate -> minute counts, committed batch by batch to counts_live."""
+"""The stream: landing -> parse -> identify -> de-duplicate -> minute counts, a commit to counts_live each batch."""
 from __future__ import annotations
 
 import json

@@ -26,8 +26,8 @@ class Files(Protocol):
 def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
     """One batch out of Spark's StreamingQueryProgress; None where that tells of an idle trigger.
 
-    lines: rows read; fates: of the lines that are no tweets, by reason; late, duplicates: tweets that the de-duplication
-    dropped; arrival_ms: the newest arrival in the batch.
+    lines: rows read; fates: of the lines that are no tweets, by reason; late, duplicates: tweets that the
+    de-duplication dropped; arrival_ms: the newest arrival in the batch.
     """
     took = progress.get("durationMs") or {}
     if "addBatch" not in took:

@@ -10,7 +10,7 @@ from spark_apps.transforms.tweets import read_lines
 
 
 def write(tweets: DataFrame, paths: StreamPaths, hour: int) -> None:
-    """(file, fate, landing_hour, ...) -> quarantine/<stream>/dt=/hr=/ of one landing hour, instead of an earlier seal's.
+    """(file, fate, landing_hour, ...) -> quarantine/<stream>/dt=/hr=/ of a landing hour, instead of an earlier seal's.
 
     reason, file: strings; line: from 1 on; body: the bytes as received. The files with such lines are read once more,
     since lines are numbered only where that is asked for.

@@ -79,15 +79,14 @@ class Sealer:
         try:
             fates = [*self._landed(tweets, hour), *_sealed(mine, hour)]
             before = self._ledger([hour]).get(hour)
-            digest = tables.digest(counts)
-            changed = before is None or before["digest"] != digest
+            found = tables.summary(counts)
+            changed = before is None or before["digest"] != found.digest
             revision = (before["revision"] if before else 0) + changed
             version = before["counts_version"] if before and not changed else self._write_counts(counts, hour, revision)
             self._write_fates(fates, hour)
-            said = {"revision": revision, "counts_version": version, "digest": digest, "through_ms": through_ms}
-            found = self._write_ledger(hour, said)
-            total = counts.where(F.col("tag") == "").agg(F.coalesce(F.sum("tweets"), F.lit(0))).head()
-            return Sealed(hour, through_ms, revision, changed, counts.count(), int(total[0]) if total else 0, found)
+            said = {"revision": revision, "counts_version": version, "digest": found.digest, "through_ms": through_ms}
+            accounted = self._write_ledger(hour, said)
+            return Sealed(hour, through_ms, revision, changed, found.rows, found.tweets, accounted)
         finally:
             counts.unpersist()
             mine.unpersist()
@@ -105,8 +104,8 @@ class Sealer:
         return tables.replace_hours(final, self.paths.table("counts"), [hour], "hour")
 
     def _write_fates(self, fates: list[Fate], hour: int) -> None:
-        rows = [(f.kind, tables.instant(f.hour), tables.instant(f.landing_hour), _at(f.event_hour), _at(f.arrival), f.fate,
-                 f.lines) for f in fates]
+        rows = [(f.kind, tables.instant(f.hour), tables.instant(f.landing_hour), _at(f.event_hour), _at(f.arrival),
+                 f.fate, f.lines) for f in fates]
         frame = self.spark.createDataFrame(rows, tables.FATES).coalesce(1)
         tables.replace_hours(frame, self.paths.table("fates"), [hour], "hour")
 

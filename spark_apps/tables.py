@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -9,13 +10,13 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from spark_apps.accounting import Fate
-from spark_apps.contract import MEASURES
+from spark_apps.contract import ALL_TWEETS, MEASURES
 
 FATES = ("kind string, hour timestamp, landing_hour timestamp, event_hour timestamp, arrival timestamp, fate string, "
          "lines long")
-LEDGER = ("hour timestamp, revision int, through_ms long, counts_version long, complete boolean, gap string, lines long, "
-          "counted long, duplicate long, late long, control long, pending long, quarantined map<string,long>, "
-          "sealed_at timestamp, digest string")
+LEDGER = ("hour timestamp, revision int, through_ms long, counts_version long, complete boolean, gap string, "
+          "lines long, counted long, duplicate long, late long, control long, pending long, "
+          "quarantined map<string,long>, sealed_at timestamp, digest string")
 
 
 def exists(spark: SparkSession, path: str) -> bool:
@@ -61,10 +62,19 @@ def instant(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, timezone.utc)
 
 
-def digest(counts: DataFrame) -> str:
-    """The same for the same rows in any order; sketches are left out, which hold the same in other bytes."""
+@dataclass(frozen=True)
+class Summary:
+    """Of an hour's counts. `digest` is the same for the same rows in any order; sketches are left out of it, which hold
+    the same in other bytes."""
+
+    rows: int
+    tweets: int
+    digest: str
+
+
+def summary(counts: DataFrame) -> Summary:
     key = F.xxhash64("window_start", "tag", "form", *MEASURES)
-    found = counts.agg(F.count(F.lit(1)), F.coalesce(F.sum(key.cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)")),
-                       F.coalesce(F.bit_xor(key), F.lit(0))).head()
+    tweets = F.sum(F.when(F.col("tag") == ALL_TWEETS, F.col("tweets")))
+    found = counts.agg(F.count(F.lit(1)), tweets, F.sum(key.cast("decimal(38,0)")), F.bit_xor(key)).head()
     assert found
-    return "-".join(str(value) for value in found)
+    return Summary(found[0], found[1] or 0, "-".join(str(value or 0) for value in (found[0], found[2], found[3])))

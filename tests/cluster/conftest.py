@@ -1,4 +1,4 @@
-"""One cluster for the whole layer: `deploy/hashtide up` in a home of its own. Its tests run in the order of their names."""
+"""One cluster for the whole layer: `deploy/hashtide up` in a home of its own. Modules run by their names' order."""
 from __future__ import annotations
 
 import os

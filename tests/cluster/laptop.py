@@ -51,7 +51,8 @@ class Laptop:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX) and k not in ("PYTHONPATH", "HASHTIDE_CLUSTER")}
+        kept = {key: value for key, value in os.environ.items()
+                if not key.startswith(PREFIX) and key not in ("PYTHONPATH", "HASHTIDE_CLUSTER")}
         return {**kept, "HASHTIDE_HOME": str(self.home),
                 **{f"{PREFIX}{name.upper()}": str(port) for name, port in asdict(self.ports).items()}}
 
@@ -94,7 +95,8 @@ class Laptop:
         python = self.instance.python("airflow")
         began = time.monotonic()
         done = subprocess.run([str(python), str(python.with_name("airflow")), *words], text=True, capture_output=True,
-                              env=airflow.environment(self.instance), timeout=timeout, stdin=subprocess.DEVNULL, check=False)
+                              env=airflow.environment(self.instance), timeout=timeout, stdin=subprocess.DEVNULL,
+                              check=False)
         return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
     def await_run(self, dag_id: str, run_id: str, seconds: float = 300) -> dict[str, Any]:

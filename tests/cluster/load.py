@@ -99,8 +99,9 @@ def loaded(machine: Laptop, stream: str, rate: int) -> Iterator[Load]:
 
 def feeding(load: Load, rate: int, offset_ms: int) -> None:
     instance = load.machine.instance
+    services = feed.services(instance, load.stream, rate=rate, clock_offset_ms=offset_ms)
     with instance.locked():
-        start_all(instance, feed.services(instance, load.stream, rate=rate, clock_offset_ms=offset_ms), lambda text: None)
+        start_all(instance, services, lambda text: None)
 
 
 def _watch(load: Load, ended: threading.Event) -> None:

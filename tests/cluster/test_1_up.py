@@ -32,7 +32,7 @@ def test_up_again_is_quick_and_starts_nothing_twice(machine: Laptop, up: Said) -
 
 def test_status_shows_every_process_and_the_batch_duration(machine: Laptop, up: Said) -> None:
     # A batch is in the table a moment before Spark reports it.
-    until(lambda: machine.hashtide("status", "--json").json()["stream"]["batch_seconds"], 30, "the first batch's report")
+    until(lambda: machine.hashtide("status", "--json").json()["stream"]["batch_seconds"], 30, "the first report")
     said = machine.hashtide("status")
     assert said.code == 0, said.text
     for name in cluster.ALL:
@@ -81,5 +81,5 @@ def test_the_stream_stops_on_request_and_its_dag_run_succeeds(machine: Laptop, u
     assert said.code == 0, said.text
     assert machine.await_run("hashtag_stream", run["dag_run_id"])["state"] == "success"
     assert machine.task("hashtag_stream", run["dag_run_id"], "hold")["try_number"] == 1
-    until(lambda: not [app for app in machine.yarn.apps(tag="hashtide-hashtags") if app.live], 30, "no live application")
+    assert not [app for app in machine.yarn.apps(tag="hashtide-hashtags") if app.live]
     assert machine.hashtide("stream", "status").out.startswith("stream hashtags: stopped")

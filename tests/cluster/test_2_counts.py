@@ -111,8 +111,8 @@ def seal(load: Load, hours: tuple[int, ...]) -> None:
     assert made.code == 0, made.text
 
     def over() -> list[dict[str, object]]:
-        runs = [run for run in load.machine.airflow.runs("hashtag_hourly")
-                if run["run_type"] == "backfill" and run["end_date"] and known.get(run["dag_run_id"]) != run["end_date"]]
+        runs = [run for run in load.machine.airflow.runs("hashtag_hourly") if run["run_type"] == "backfill"
+                and run["end_date"] and known.get(run["dag_run_id"]) != run["end_date"]]
         return runs if len(runs) == len(hours) else []
     ended = until(over, 420, f"the seals of {', '.join(map(hour_name, hours))}", 2.0)
     assert {run["state"] for run in ended} == {"success"}

@@ -1,4 +1,4 @@
-"""An archive of real tweets, counted as a stream of its own: 100 v1.1 statuses that the npm package simdjson carries."""
+"""An archive of real tweets as a stream of its own: 100 v1.1 statuses that the npm package simdjson carries."""
 from __future__ import annotations
 
 import json
@@ -24,7 +24,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("npm")
     if not shutil.which("npm"):
         pytest.skip(f"npm is not installed: {PACKAGE}, which carries real tweets, cannot be had")
-    done = subprocess.run(["npm", "pack", PACKAGE, "--silent"], cwd=directory, capture_output=True, text=True, check=False)
+    done = subprocess.run(["npm", "pack", PACKAGE, "--silent"], cwd=directory, capture_output=True, text=True,
+                          check=False)
     if done.returncode:
         pytest.skip(f"npm has no {PACKAGE} here: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     with tarfile.open(directory / done.stdout.strip()) as package:
@@ -41,7 +42,8 @@ def by_entities(statuses: list[dict[str, Any]]) -> Counter[str]:
     return found
 
 
-def test_the_sealed_counts_of_real_tweets_are_those_of_their_own_entities(machine: Laptop, up: Said, archive: Path) -> None:
+def test_the_sealed_counts_of_real_tweets_are_those_of_their_own_entities(
+        machine: Laptop, up: Said, archive: Path) -> None:
     statuses = json.loads(archive.read_text())["statuses"]
     assert len(statuses) == 100
     said = machine.hashtide("ingest", "replay", str(archive), "--stream", STREAM, "--json")

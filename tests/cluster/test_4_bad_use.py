@@ -27,8 +27,8 @@ def refused(said: Said, code: int, *parts: str) -> None:
 def dfsadmin(machine: Laptop, *words: str) -> None:
     instance = machine.instance
     command = hadoop.java(instance, "dfsadmin", "org.apache.hadoop.hdfs.tools.DFSAdmin", *words)
-    subprocess.run(command, env=instance.environment(HADOOP_CONF_DIR=str(instance.conf)), check=True, capture_output=True,
-                   timeout=60)
+    subprocess.run(command, env=instance.environment(HADOOP_CONF_DIR=str(instance.conf)), check=True,
+                   capture_output=True, timeout=60)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def test_a_busy_port_names_the_setting_that_moves_it(machine: Laptop, up: Said, 
 def test_hdfs_in_safe_mode(machine: Laptop, up: Said) -> None:
     with safe_mode(machine):
         refused(machine.hashtide("stream", "provision", "--stream", "other"), 3, "safe mode", "-safemode leave")
-    until(lambda: machine.hashtide("stream", "provision", "--stream", "other").code == 0, 60, "provisioning to work again")
+    until(lambda: machine.hashtide("stream", "provision", "--stream", "other").code == 0, 60, "writes to work again")
 
 
 def test_an_address_where_nobody_answers(machine: Laptop, up: Said, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_wrong_token_is_the_platforms_401(machine: Laptop, up: Said, tmp_path:
         start_all(instance, [feed.simulator(instance, rate=1)], lambda text: None)
     said = subprocess.run(
         [str(instance.python("spark")), "-P", "-m", "spark_apps.ingest", "run", "--stream", "other", "--webhdfs",
-         instance.url("namenode_web"), "--user", instance.user, "--spool", str(tmp_path / "spool"), "--source", "simulator",
-         "--url", instance.url("simulator"), "--token-file", str(tmp_path / "token")],
+         instance.url("namenode_web"), "--user", instance.user, "--spool", str(tmp_path / "spool"), "--source",
+         "simulator", "--url", instance.url("simulator"), "--token-file", str(tmp_path / "token")],
         env=instance.environment(), capture_output=True, text=True, timeout=60, check=False)
     cluster.stop(instance, ["simulator"])
     assert said.returncode == 1, said.stderr

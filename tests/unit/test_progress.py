@@ -1,0 +1,122 @@
+"""What a running stream says of itself."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
+from spark_apps.progress import BEAT_MS, Reporter, batch_line
+from spark_apps.shutdown import StopGate, StopRequested
+from tests.fakes.files import Files
+
+TEN = 1_772_359_200_000   # 2026-03-01T10:00Z
+PATHS = StreamPaths("hashtags")
+
+
+@dataclass
+class Time:
+    ms: int = TEN
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+def progress(batch_id: int, *, lines: int = 10, duplicates: int = 1, late: int = 2, arrival_ms: int = TEN,
+             idle: bool = False) -> dict[str, Any]:
+    """Spark's StreamingQueryProgress, as its JSON has it."""
+    took = {"latestOffset": 1, "triggerExecution": 2_000} if idle else {"addBatch": 1_500, "triggerExecution": 2_000}
+    return {
+        "batchId": batch_id, "timestamp": "2026-03-01T10:00:00.000Z", "durationMs": took,
+        "eventTime": {"watermark": "2026-03-01T09:50:00.000Z"},
+        "stateOperators": [{"numRowsTotal": 77, "memoryUsedBytes": 5, "numRowsDroppedByWatermark": late,
+                            "customMetrics": {"numDroppedDuplicateRows": duplicates}}],
+        "observedMetrics": {"fates": {"lines": lines, "tweets": lines - 3, "clamped": 0, "arrival_ms": arrival_ms,
+                                      "control": 1, "not_json": 2}}}
+
+
+def reporter(files: Files, time: Time) -> Reporter:
+    return Reporter(files, PATHS, 1, 7, 2, 10, "application_1", time)  # type: ignore[arg-type]
+
+
+def test_a_batch_is_told_by_its_lines_fates_and_times() -> None:
+    line = batch_line(progress(4))
+    assert line is not None
+    assert (line["batch_id"], line["lines"], line["late"], line["duplicates"]) == (4, 10, 2, 1)
+    assert line["fates"]["not_json"] == 2
+    assert line["batch_s"] == 2.0
+
+
+def test_an_idle_trigger_is_no_batch() -> None:
+    assert batch_line(progress(5, idle=True)) is None
+
+
+def test_a_batch_counts_once_however_often_spark_repeats_it() -> None:
+    files, time = Files(), Time()
+    mine = reporter(files, time)
+    mine.take([progress(0), progress(1)])
+    mine.take([progress(0), progress(1), progress(2, idle=True)])
+    assert (mine.late, mine.duplicates, mine.last["batch_id"]) == (4, 2, 1)
+
+
+def test_an_idle_source_moves_the_heartbeat_but_not_the_commit() -> None:
+    files, time = Files(), Time()
+    mine = reporter(files, time)
+    mine.take([progress(0)])
+    time.ms += BEAT_MS
+    mine.beat()
+    time.ms += BEAT_MS
+    mine.beat()
+    beat = files.read_json(PATHS.heartbeat)
+    assert beat is not None
+    assert (beat["time_ms"], beat["commit_ms"]) == (TEN + 2 * BEAT_MS, TEN)
+    assert (beat["epoch"], beat["attempt"], beat["batch_id"], beat["rows_per_s"]) == (7, 2, 0, 5.0)
+
+
+def test_the_heartbeat_is_written_at_most_every_five_seconds() -> None:
+    files, time = Files(), Time()
+    mine = reporter(files, time)
+    mine.beat()
+    time.ms += BEAT_MS - 1
+    mine.beat()
+    assert (files.read_json(PATHS.heartbeat) or {})["time_ms"] == TEN
+
+
+def test_batches_of_an_hour_stand_in_one_file_a_line_each() -> None:
+    files, time = Files(), Time()
+    mine = reporter(files, time)
+    for batch in range(3):
+        mine.take([progress(batch)])
+        mine.beat(now=True)
+    time.ms += HOUR_MS
+    mine.take([progress(3)])
+    mine.beat(now=True)
+    assert files.list(PATHS.batches) == ["g0001-000007.a2-2026-03-01T10.jsonl", "g0001-000007.a2-2026-03-01T11.jsonl"]
+    first = files.read(f"{PATHS.batches}/g0001-000007.a2-2026-03-01T10.jsonl") or b""
+    assert [json.loads(line)["batch_id"] for line in first.splitlines()] == [0, 1, 2]
+
+
+def test_backlog_is_what_landed_after_the_newest_counted_line() -> None:
+    files, time = Files(), Time()
+    for second in (-20, -10, -5):
+        name = LandingFile(TEN + second * 1000 - 1, TEN + second * 1000, "x", f"u{-second}").name
+        files.replace(f"{PATHS.landing_hour(TEN - 1)}/{name}", b"")
+    mine = reporter(files, time)
+    mine.take([progress(0, arrival_ms=TEN - 20_000)])
+    mine.beat(now=True)
+    beat = files.read_json(PATHS.heartbeat) or {}
+    assert (beat["backlog_files"], beat["backlog_s"]) == (2, 10.0)
+
+
+def test_a_stop_marker_closes_the_gate_for_the_next_batch() -> None:
+    files = Files()
+    gate = StopGate(files, PATHS.stop(7))
+    assert not gate.look()
+    gate.check()
+    files.create_exclusive(PATHS.stop(7), {"who": "me"})
+    assert gate.look()
+    try:
+        gate.check()
+    except StopRequested:
+        return
+    raise AssertionError("the gate is open")
