@@ -8,13 +8,14 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
-from pyspark.sql.pandas.functions import arrow_udf
 
 from spark_apps.transforms.identify import references
 from spark_apps.transforms.parse import HASHTAGS
 
 _SPECIAL = r"_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
-_LETTER = r"\p{L}\p{M}"
+# The ideograph adds nothing to \p{L} but this: Java looks behind by code points, and not by halves of them, only in a
+# pattern that has one beyond 16 bits written out. Without it the tag in 𠮷#b would be found.
+_LETTER = r"\p{L}\p{M}𠮷"
 _HASH = _LETTER + r"\p{Nd}" + _SPECIAL
 # Group 1 is the tag; the first branch eats URLs. twitter-text's host is (?:[a-z0-9-]+\.)+, a group that Java matches by
 # recursion: 5,000 labels in one tweet overflow the stack and end the executor. This form of it is matched by a loop.
@@ -22,7 +23,7 @@ PATTERN = (
     r"(?i:https?://[!-~]+"
     r"|(?<![\p{L}\p{M}\p{Nd}@#＃._-])(?!\.)(?:[a-z0-9.-](?<!\.\.))+(?<!\.)\.[a-z]{2,}/[!-~]*)"
     rf"|(?:(?<=[\uFE0E\uFE0F])|(?<![&{_HASH}]))[#＃](?![\uFE0F\u20E3])"
-    rf"((?>[{_HASH}]*[{_LETTER}][{_HASH}]*))(?![#＃]|://|…\Z)")
+    rf"((?>[{_HASH}]*[{_LETTER}][{_HASH}]*))(?![#＃]|://|…\z)")
 
 #: Where a tweet's tags came from, in order of precedence.
 SOURCES = {1: "note of the tweet", 2: "original of a retweet", 3: "entities", 4: "v1.1 extended or retweeted status",
@@ -96,7 +97,7 @@ def keys(tweets: DataFrame) -> DataFrame:
                         F.map_filter(tags, lambda key, _: key != "").alias("tags"))
 
 
-@arrow_udf(T.ArrayType(T.StringType()))  # type: ignore[untyped-decorator]
+@F.arrow_udf(T.ArrayType(T.StringType()))  # type: ignore[attr-defined, untyped-decorator]
 def fold(forms: pa.Array) -> pa.Array:
     lengths = pc.fill_null(pc.list_value_length(forms), 0)
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])

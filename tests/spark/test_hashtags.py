@@ -117,11 +117,14 @@ TEXTS: dict[str, tuple[str, list[str]]] = {
     "an address right behind Japanese": ("見てhttps://t.co/a#b #c", ["c"]),
     "cut by truncation": ("#whole #cut…", ["whole"]),
     "dots that are no truncation": ("#whole… and more", ["whole"]),
+    "a line end after the dots": ("#whole…\n", ["whole"]),
     "a line end": ("#a\n#b\r\n#c", ["a", "b", "c"]),
     "no-break and narrow spaces": ("#a\u00a0#b\u202f#c", ["a", "b", "c"]),
     "one tag twice": ("#a #a", ["a", "a"]),
     "an ideograph beyond 16 bits": ("#𠮷野家", ["𠮷野家"]),
     "letters beyond 16 bits": ("#𝓗𝓮𝓵𝓵𝓸", ["𝓗𝓮𝓵𝓵𝓸"]),
+    "right behind a letter beyond 16 bits": ("𠮷#b 𝓗＃c", []),
+    "right behind an emoji beyond 16 bits": ("🎉#b", ["b"]),
     "an email and a mention": ("a@b.c/#x @#y", ["x", "y"]),
 }
 
