@@ -1,7 +1,7 @@
 """WebHDFS over real HTTP: a NameNode that redirects, a DataNode that takes the bytes, files in a dictionary.
 
-As measured on Hadoop 3.5: a rename onto a file answers {"boolean": false}, with OVERWRITE it answers nothing; parents of a
-created file are made, those of a rename's destination are not.
+As measured on Hadoop 3.5: a rename onto a file answers {"boolean": false}, with OVERWRITE it answers nothing; parents
+of a created file are made, those of a rename's destination are not.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PREFIX = "/webhdfs/v1"
 
 
 class WebHdfs:
-    """`files` by path. `mode` is active, safe (as while it starts), standby or broken; `stop` and `start` are an outage."""
+    """`files` by path. `mode` is active, safe (as while it starts), standby or broken; an outage is `stop`, `start`."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -47,10 +47,11 @@ class WebHdfs:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        with self.lock:   # several threads of a test may come upon the same moment
+            server, self._server = self._server, None
+        if server:
+            server.shutdown()
+            server.server_close()
 
     # the protocol: (status, body)
 
@@ -155,7 +156,8 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, code: int, data: bytes, **headers: str) -> None:
             self.send_response(code)
-            for name, value in {"Content-Length": str(len(data)), "Content-Type": "application/json", **headers}.items():
+            headers = {"Content-Length": str(len(data)), "Content-Type": "application/json", **headers}
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)

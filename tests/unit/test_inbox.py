@@ -42,7 +42,12 @@ def test_what_comes_after_a_take_is_not_older_than_the_instant_that_it_gave() ->
 
 def test_a_full_inbox_makes_its_writer_wait_until_somebody_takes() -> None:
     inbox = Inbox(Clock(), capacity=2)
-    writer = threading.Thread(target=lambda: [inbox.put(b"%d" % n) for n in range(5)], daemon=True)
+
+    def write() -> None:
+        for n in range(5):
+            inbox.put(b"%d" % n)
+
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     until(lambda: len(inbox) == 2, "the inbox to be full")
     assert writer.is_alive()

@@ -25,8 +25,8 @@ TOKEN = "token-of-the-test"   # noqa: S105
 
 
 @contextmanager
-def reading(url: str, closed_wait_s: tuple[float, float] = (0.02, 0.05), token: str = TOKEN) -> Iterator[FilteredStream]:
-    client = FilteredStream(token, url, Inbox(Clock()), closed_wait_s)
+def reading(url: str, closed_wait_s: tuple[float, float] = (0.02, 0.05)) -> Iterator[FilteredStream]:
+    client = FilteredStream(TOKEN, url, Inbox(Clock()), closed_wait_s)
     thread = threading.Thread(target=client.read, daemon=True)
     thread.start()
     try:
@@ -121,9 +121,8 @@ def test_keep_alives_are_no_records() -> None:
 
 
 def test_a_last_line_without_an_end_is_kept_when_the_stream_is_closed_in_good_order() -> None:
-    with scripted(OK + chunk(b'{"a":1}') + LAST_CHUNK, hold(OK)) as server:
-        with reading(server.url) as client:
-            assert received(client, 1) == [b'{"a":1}']
+    with scripted(OK + chunk(b'{"a":1}') + LAST_CHUNK, hold(OK)) as server, reading(server.url) as client:
+        assert received(client, 1) == [b'{"a":1}']
 
 
 @pytest.mark.parametrize("broken", [OK + LAST_CHUNK, reset(OK, chunk(b"\r\n"))], ids=["closed", "reset"])
@@ -170,12 +169,10 @@ def test_the_client_waits_for_its_budget_before_it_connects_again() -> None:
 
 
 def test_a_lost_connection_is_made_again(slept: list[float]) -> None:
-    with scripted(reset(OK, chunk(b'{"a":1}\r\n')), hold(OK, chunk(b'{"b":2}\r\n'))) as server:
-        with reading(server.url) as client:
-            found = received(client, 1)
-            found += received(client, 2) if len(found) < 2 else []
-            assert found == [b'{"a":1}', b'{"b":2}']
-            assert client.connects == 2
+    answers = reset(OK, chunk(b'{"a":1}\r\n')), hold(OK, chunk(b'{"b":2}\r\n'))
+    with scripted(*answers) as server, reading(server.url) as client:
+        assert received(client, 2) == [b'{"a":1}', b'{"b":2}']
+        assert client.connects == 2
 
 
 @pytest.mark.parametrize(("status", "body", "said"), [
@@ -197,10 +194,9 @@ def test_an_answer_that_only_a_person_can_help_with_ends_the_stream_with_its_rea
 
 def test_an_unavailable_platform_is_tried_again_and_said(slept: list[float]) -> None:
     errors = [plain("503 Service Unavailable", b'{"detail":"later"}')] * 2
-    with scripted(*errors, hold(OK, chunk(b'{"a":1}\r\n'))) as server:
-        with reading(server.url) as client:
-            assert received(client, 1) == [b'{"a":1}']
-            assert client.error is None   # it went away with the connection
+    with scripted(*errors, hold(OK, chunk(b'{"a":1}\r\n'))) as server, reading(server.url) as client:
+        assert received(client, 1) == [b'{"a":1}']
+        assert client.error is None   # it went away with the connection
     assert slept == [5, 10]
 
 
@@ -208,11 +204,11 @@ def test_the_reason_of_a_retry_is_told_while_it_lasts(caplog: pytest.LogCaptureF
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(tweepy.streaming, "sleep", lambda _: release.wait(10))
-    with caplog.at_level(logging.WARNING), scripted(plain("503 Service Unavailable", b'{"detail":"later"}')) as server:
-        with reading(server.url) as client:
-            until(lambda: client.error, "the reason")
-            assert client.error == f"{server.url} answers HTTP 503: later, trying again"
-            release.set()
+    caplog.set_level(logging.WARNING)
+    with scripted(plain("503 Service Unavailable", b'{"detail":"later"}')) as server, reading(server.url) as client:
+        until(lambda: client.error, "the reason")
+        assert client.error == f"{server.url} answers HTTP 503: later, trying again"
+        release.set()
     assert TOKEN not in caplog.text
 
 

@@ -24,7 +24,8 @@ def client(url: str, token: str = TOKEN) -> FilteredStream:
 
 def present(url: str) -> dict[str, str | None]:
     """Tag by value."""
-    answer = requests.get(f"{url}/2/tweets/search/stream/rules", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = requests.get(f"{url}/2/tweets/search/stream/rules", headers=headers, timeout=5)
     return {rule["value"]: rule.get("tag") for rule in answer.json().get("data", [])}
 
 

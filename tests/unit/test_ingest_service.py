@@ -19,6 +19,7 @@ import pytest
 
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, MAX_FILE_SPAN_MS, LandingFile, StreamPaths
+from spark_apps.ingest import service as module
 from spark_apps.ingest import upload
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.landing import Landing, connect
@@ -42,6 +43,7 @@ def hdfs() -> Iterator[WebHdfs]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr(module, "_STATUS_EVERY_S", 0.05)
 
 
 @contextmanager
@@ -102,27 +104,38 @@ def test_a_file_says_when_its_lines_arrived_and_the_mark_is_past_all_of_them(hdf
 
 def test_no_mark_is_past_an_arrival_that_lands_later(hdfs: WebHdfs, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []   # mark, files landed by then
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=700) as x:
-        with running(hdfs, x.url, tmp_path / "spool"):
-            def looked() -> bool:
-                with hdfs.lock:
-                    mark = through(hdfs)
-                seen.append((mark, len(hdfs.landed(LANDING))))
-                return len(lines(hdfs)) >= 700
-            until(looked, "700 lines")
+
+    def looked() -> bool:
+        with hdfs.lock:
+            mark = through(hdfs)
+        seen.append((mark, len(hdfs.landed(LANDING))))
+        return len(lines(hdfs)) >= 700
+
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=700) as x, running(
+            hdfs, x.url, tmp_path / "spool"):
+        until(looked, "700 lines")
     order = names(hdfs)
     assert len({mark for mark, _ in seen}) > 2
     for mark, count in seen:
         assert all(file.first_ms >= mark for file in order[count:])
 
 
+class Jumping(Clock):
+    """Goes to the next hour at once when it is told to."""
+
+    def jump(self) -> None:
+        object.__setattr__(self, "offset_ms", HOUR_MS - Clock().now_ms() % HOUR_MS)
+
+
 def test_files_end_with_the_hour(hdfs: WebHdfs, tmp_path: Path) -> None:
-    now = Clock().now_ms()
-    clock = Clock(HOUR_MS - now % HOUR_MS - 400)   # 0.4 s before an hour
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=600, limit=400, clock=clock) as x:
-        with running(hdfs, x.url, tmp_path / "spool", clock=clock, max_ms=5_000):
-            until(lambda: x.server.done, "all to be sent")
-        assert len(lines(hdfs)) == 400
+    clock = Jumping(-(Clock().now_ms() % HOUR_MS))   # the beginning of an hour
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x, running(
+            hdfs, x.url, tmp_path / "spool", clock=clock, max_ms=5_000) as service:
+        until(lambda: service.client.received > 50, "records of the first hour")
+        clock.jump()
+        until(lambda: lines(hdfs), "the file of the first hour")   # long before its five seconds are over
+        now = service.client.received
+        until(lambda: service.client.received > now + 50, "records of the second hour")
     for file in names(hdfs):
         assert file.first_ms // HOUR_MS == file.last_ms // HOUR_MS
     assert len({path.rpartition("/")[0] for path in hdfs.landed(LANDING)}) == 2
@@ -220,9 +233,9 @@ def test_a_full_disk_is_waited_for(hdfs: WebHdfs, tmp_path: Path, monkeypatch: p
 def process(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     token = directory / "token"
     token.write_text(TOKEN + "\n")
-    command = [sys.executable, "-P", "-m", "spark_apps.ingest", "run", "--stream", "tags", "--webhdfs", hdfs.url, "--user",
-               "tester", "--spool", str(directory / "spool"), "--source", "simulator", "--url", url, "--token-file",
-               str(token), *more]
+    command = [sys.executable, "-P", "-m", "spark_apps.ingest", "run", "--stream", "tags", "--webhdfs", hdfs.url,
+               "--user", "tester", "--spool", str(directory / "spool"), "--source", "simulator", "--url", url,
+               "--token-file", str(token), *more]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     try:
@@ -234,7 +247,7 @@ def process(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> Iterator[su
 
 
 def test_killed_in_the_middle_it_lands_what_it_had_received_at_its_next_start(hdfs: WebHdfs, tmp_path: Path) -> None:
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=500, limit=1_000) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=600, limit=700) as x:
         with process(hdfs, x.url, tmp_path, "--max-seconds", "1") as first:
             until(lambda: len(lines(hdfs)) > 100 and list((tmp_path / "spool").glob("*.open")), "a file that is open")
             first.send_signal(signal.SIGKILL)
