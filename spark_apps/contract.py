@@ -105,9 +105,13 @@ class StreamPaths:
         return f"{self.restarts}/{epoch:06d}.json"
 
     @property
-    def holder(self) -> str:
-        """{"holder", "epoch", "time_ms"}: the lease of the task that watches this stream, renewed while it does."""
-        return f"{self.control}/holder.json"
+    def holders(self) -> str:
+        return f"{self.control}/holder"
+
+    def holder(self, number: int) -> str:
+        """{"holder", "epoch", "time_ms"}: the lease of the task that watches this stream, renewed while it does.
+        Whoever takes it over makes the next file; each is written by its own holder alone, and the newest counts."""
+        return f"{self.holders}/{number:06d}.json"
 
     @property
     def progress(self) -> str:

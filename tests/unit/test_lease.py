@@ -55,5 +55,20 @@ def test_only_its_holder_lets_a_lease_go(world: World) -> None:
 
 
 def test_a_lease_whose_writer_was_cut_off_is_nobodys(world: World) -> None:
-    world.hdfs.replace(PATHS.holder, b"")
+    world.hdfs.replace(PATHS.holder(1), b"")
     assert lease.held_by(world.tools, STREAM) == ""
+    assert lease.hold(world.tools, STREAM, "b", 2) == ""
+
+
+def test_a_renewal_that_was_on_its_way_does_not_undo_a_takeover(world: World) -> None:
+    lease.hold(world.tools, STREAM, "a", 1)
+    write = world.hdfs.write_json
+
+    def overtaken(path: str, obj: object) -> None:
+        world.hdfs.write_json = write  # type: ignore[method-assign]
+        lease.take(world.tools, STREAM, "b", 1)
+        write(path, obj)
+
+    world.hdfs.write_json = overtaken  # type: ignore[method-assign]
+    lease.hold(world.tools, STREAM, "a", 1)
+    assert lease.held_by(world.tools, STREAM) == "b"
