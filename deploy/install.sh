@@ -127,7 +127,11 @@ install_env() { # name
   install_uv
   local uv=$HASHTIDE_HOME/tools/bin/uv env=$HASHTIDE_HOME/envs/$1
   say "making environment $1"
-  [ -x "$env/bin/python" ] || logged "env-$1" "$uv" venv -q --no-config --python "$(python_311)" --no-python-downloads "$env"
+  # One that was cut off may have its python, yet be no environment: that python would be the system's.
+  if [ ! -x "$env/bin/python" ] || [ ! -f "$env/pyvenv.cfg" ]; then
+    rm -rf "$env"
+    logged "env-$1" "$uv" venv -q --no-config --python "$(python_311)" --no-python-downloads "$env"
+  fi
   logged "env-$1" "$uv" pip sync -q --no-config --require-hashes --compile-bytecode --python "$env/bin/python" "$LOCKS/$1.txt"
   stamp "env-$1" "$(env_key "$1")"
   say "environment $1 is ready"
