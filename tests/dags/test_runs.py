@@ -50,6 +50,8 @@ def test_a_stream_is_held_restarted_and_stopped_in_one_try(world: Batches, dags:
     assert (str(done.state), str(task.state), task.try_number) == ("success", "success", 1)
     assert world.epochs() == ["000001.json", "000002.json"]
     assert {job.args[job.args.index("--trigger-seconds") + 1] for job in world.jobs} == {"5"}
+    assert links(done) == {"YARN application": "http://rm:3/cluster/app/application_1_0002",
+                           "Spark UI": "http://rm:3/proxy/application_1_0002/"}
 
 
 def test_a_stream_that_was_not_provisioned_fails(world: Batches, dags: dict[str, Any]) -> None:
@@ -134,6 +136,18 @@ def test_nothing_to_hold_leaves_the_second_task_skipped(world: Batches, dags: di
     assert state == "success"
     assert tasks["watch"] == "success"
     assert "success" not in {name: was for name, was in tasks.items() if name.startswith("hold")}.values()
+
+
+def links(done: Any) -> dict[str, str]:
+    """As the page of the task shows them."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    from deploy.airflow.operator import HashtagStreamOperator
+
+    with create_session() as session:
+        stored = {x.key: x.value for x in session.query(XComModel).filter(XComModel.run_id == done.run_id)}
+    return {link.name: stored[link.xcom_key].strip('"') for link in HashtagStreamOperator.operator_extra_links}
 
 
 def pause(paused: bool) -> None:
