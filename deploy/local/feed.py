@@ -29,7 +29,9 @@ def simulator(instance: Instance, *, rate: int, clock_offset_ms: int = 0, seed: 
     url = instance.url("simulator")
     argv = [sys.executable, "-m", "deploy.local.simulator", "--port", str(instance.ports.simulator),
             "--rate", str(rate), "--seed", str(seed), "--clock-offset-ms", str(clock_offset_ms),
-            "--dir", str(ledger(instance)), "--token-file", str(_token(instance))]
+            "--dir", str(ledger(instance)), "--token-file", str(_token(instance)),
+            # Streams side by side each have an ingest, as if each had an application of its own at the platform.
+            "--max-connections", "4"]
     return Service("simulator", argv, instance.environment(), lambda record: _answers(f"{url}/health"),
                    ports=("simulator",), url=url)
 

@@ -75,6 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     except IngestError as error:
         print(f"ingest: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:   # the spool's own: unreadable, full
+        print(f"ingest: {error.filename or 'the spool'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 
