@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachab
 """
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import sys
@@ -28,7 +27,7 @@ exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachab
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     top = Parser(
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
@@ -40,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        args = parser().parse_args(argv)
+        args = parser().parse(argv)
         return int(args.run(args))
     except HashtideError as error:
         print(f"hashtide: {error}", file=sys.stderr)

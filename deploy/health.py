@@ -38,11 +38,12 @@ class Health:
         if self.application:
             lines.append(f"  application  {self.application} {self.state}, epoch {self.epoch}  {self.spark_ui}")
         if self.batch_id is not None:
-            lines.append(f"  last batch   {self.batch_id} of generation {self.generation}: {_s(self.batch_seconds)} of a "
-                         f"{_s(self.trigger_seconds)} trigger, {self.rows_per_second or 0:.0f} rows/s, "
-                         f"committed {_s(self.commit_age_seconds)} ago")
-            lines.append(f"  state        {_n(self.state_rows)} identities; since start: {_n(self.duplicates)} duplicates, "
-                         f"{_n(self.late)} late")
+            lines += [
+                f"  last batch   {self.batch_id} of generation {self.generation}: {_s(self.batch_seconds)} of a "
+                f"{_s(self.trigger_seconds)} trigger, {self.rows_per_second or 0:.0f} rows/s, "
+                f"committed {_s(self.commit_age_seconds)} ago",
+                f"  state        {_n(self.state_rows)} identities; since start: {_n(self.duplicates)} duplicates, "
+                f"{_n(self.late)} late"]
         return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """Who watches a stream: one task at a time, by a lease in HDFS that it renews with each poll.
 
-A lease that is taken over is a new file, made by exclusive create; the newest counts. Were it one file, a renewal that was
-on its way while another took over would give the lease back to a task that is gone.
+A lease that is taken over is a new file, made by exclusive create; the newest counts. Were it one file, a renewal that
+was on its way while another took over would give the lease back to a task that is gone.
 """
 from __future__ import annotations
 

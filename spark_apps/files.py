@@ -10,7 +10,8 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-_EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException")
+# The last two: its maker has not closed it yet, or was cut off before that.
+_EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "RecoveryInProgressException")
 
 
 class Files:
@@ -20,11 +21,12 @@ class Files:
         """`example`: any path of the file system that is meant."""
         jvm: Any = spark.sparkContext._jvm
         self._jvm, self._hadoop = jvm, jvm.org.apache.hadoop.fs
-        conf = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+        conf = spark._jsc.hadoopConfiguration()
         self._fs = self._hadoop.Path(example).getFileSystem(conf)
         self._context = self._hadoop.FileContext.getFileContext(self._fs.getUri(), conf)
         rename = getattr(self._hadoop, "Options$Rename")
-        self._overwrite = spark.sparkContext._gateway.new_array(rename, 1)  
+        gateway: Any = spark.sparkContext._gateway
+        self._overwrite = gateway.new_array(rename, 1)
         self._overwrite[0] = rename.OVERWRITE
 
     def read_json(self, path: str) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from deploy.errors import BadUse
@@ -15,15 +14,15 @@ _UNKNOWN = re.compile(r"argument (\w+): invalid choice: (.+?) \(choose from (.+)
 class Parser(argparse.ArgumentParser):
     """`example`: what stands behind `deploy/hashtide`. BadUse where argparse would print its usage and exit."""
 
-    def __init__(self, *args: Any, example: str = "", description: str = "", **kwargs: Any) -> None:
-        if example:
-            kwargs["epilog"] = f"example:\n  deploy/hashtide {example}"
-        super().__init__(*args, description=textwrap.fill(description, 100), allow_abbrev=False,
+    def __init__(self, *, example: str = "", description: str = "", epilog: str = "", **kwargs: Any) -> None:
+        super().__init__(description=textwrap.fill(description, 100), allow_abbrev=False,
+                         epilog=f"example:\n  deploy/hashtide {example}" if example else epilog,
                          formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
         self.set_defaults(parser=self)
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
-        found, extra = self.parse_known_args(args, namespace)
+    def parse(self, args: list[str] | None = None) -> argparse.Namespace:
+        """As parse_args does it, but what is left over is said by the verb that it was given to."""
+        found, extra = self.parse_known_args(args)
         if extra:
             found.parser.error(f"{' '.join(map(repr, extra))} is no argument or option of `{found.parser.prog}`")
         return found

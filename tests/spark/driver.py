@@ -1,7 +1,7 @@
 """The stream's own driver on local files, in a process of its own that a test may kill.
 
-python -m tests.spark.driver ROOT EPOCH JARS [BATCH]: with BATCH, kill -9 right after that batch's commit to counts_live,
-before Spark's own.
+python -m tests.spark.driver ROOT EPOCH JARS [BATCH]: with BATCH, kill -9 right after that batch's commit to
+counts_live, before Spark's own.
 """
 from __future__ import annotations
 

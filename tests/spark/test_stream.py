@@ -51,8 +51,8 @@ class Local:
         jars = ",".join(map(str, sorted((HOME / "jars" / "delta").glob("*.jar"))))
         with (self.root / f"driver-{epoch}.log").open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tests.spark.driver", str(self.root), str(epoch), jars, *kill_after], cwd=ROOT,
-                env={**os.environ, "PYSPARK_PYTHON": sys.executable}, stdout=log, stderr=log, text=True,
+                [sys.executable, "-P", "-m", "tests.spark.driver", str(self.root), str(epoch), jars, *kill_after],
+                cwd=ROOT, env={**os.environ, "PYSPARK_PYTHON": sys.executable}, stdout=log, stderr=log, text=True,
                 start_new_session=True)
             try:
                 yield process
