@@ -6,6 +6,7 @@ deploy.holding has the states, deploy.handover what `on_kill` means.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -41,7 +42,7 @@ class StreamTrigger(BaseTrigger):
         self.stream, self.holder, self.epoch, self.begun = stream, holder, epoch, begun
         self.retry_ms, self.put_off, self.poll_s, self.later = retry_ms, put_off, poll_s, later
         self._tools: Launcher | None = None
-        self._recovered = False
+        self._recovered, self._said = False, ""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return "deploy.airflow.trigger.StreamTrigger", {
@@ -55,7 +56,7 @@ class StreamTrigger(BaseTrigger):
             try:
                 event, faults = await asyncio.to_thread(self.poll), 0
             except Unreachable as error:
-                self.log.warning("stream %s: waiting: %s", self.stream, error)
+                self._tell(f"waiting: {error}", logging.WARNING)
             except Exception as error:
                 faults += 1
                 self.log.exception("stream %s: poll failed, %s of %s in a row", self.stream, faults, MAX_FAULTS)
@@ -72,10 +73,22 @@ class StreamTrigger(BaseTrigger):
         if not self.begun:
             return Event("begin") if made.now_ms() >= self.retry_ms else None
         event, seen = holding.poll(made, self.stream, self.holder, self.epoch, self.retry_ms)
-        if seen.unknown:
-            self.log.warning("stream %s: nothing concluded: %s", self.stream, seen.unknown)
+        self._say(seen)
         self._say_recovery(made, seen)
         return event
+
+    def _say(self, seen: Observation) -> None:
+        if seen.unknown:
+            self._tell(f"nothing concluded: {seen.unknown}", logging.WARNING)
+        elif seen.epoch:
+            app = f"{seen.app.id} is {seen.app.state}" if seen.app else "no application"
+            self._tell(f"epoch {seen.epoch}, {app}", logging.INFO)
+
+    def _tell(self, text: str, level: int) -> None:
+        """Where it differs from the last time."""
+        if text != self._said:
+            self._said = text
+            self.log.log(level, "stream %s: %s", self.stream, text)
 
     def _say_recovery(self, made: Launcher, seen: Observation) -> None:
         """Once the first batch of a restarted epoch is committed."""
