@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ class Platform:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
             self._loop.close()
+
+    def enough(self) -> None:
+        """Nothing more is sent; connections stay open."""
+        self.server.settings = replace(self.server.settings, limit=0)
 
     def hang_up(self) -> None:
         """Ends every stream in good order, as the platform does at times."""

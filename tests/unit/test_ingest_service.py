@@ -97,8 +97,8 @@ def test_a_file_says_when_its_lines_arrived_and_the_mark_is_past_all_of_them(hdf
         [data] = [data for path, data in hdfs.landed(LANDING).items() if path.endswith(file.name)]
         times = [next(sent) for _ in data.splitlines()]
         # The way through the socket takes its time, so a line may be a little older than its file.
-        assert times[0] <= file.first_ms <= times[0] + 2_000
-        assert times[-1] <= file.last_ms <= times[-1] + 2_000
+        assert times[0] <= file.first_ms <= times[0] + 10_000
+        assert times[-1] <= file.last_ms <= times[-1] + 10_000
     assert names(hdfs)[-1].last_ms < through(hdfs) <= Clock().now_ms()
 
 
@@ -109,13 +109,12 @@ def test_no_mark_is_past_an_arrival_that_lands_later(hdfs: WebHdfs, tmp_path: Pa
         with hdfs.lock:
             mark = through(hdfs)
         seen.append((mark, len(hdfs.landed(LANDING))))
-        return len(lines(hdfs)) >= 700
+        return len(lines(hdfs)) >= 400 and len({mark for mark, _ in seen}) > 4
 
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=700) as x, running(
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=400) as x, running(
             hdfs, x.url, tmp_path / "spool"):
-        until(looked, "700 lines")
+        until(looked, "400 lines and several marks")
     order = names(hdfs)
-    assert len({mark for mark, _ in seen}) > 2
     for mark, count in seen:
         assert all(file.first_ms >= mark for file in order[count:])
 
@@ -151,7 +150,7 @@ def test_while_nothing_is_sent_the_mark_goes_on(hdfs: WebHdfs, tmp_path: Path) -
 
 def test_while_hdfs_is_away_the_spool_keeps_and_afterwards_nothing_is_missing(hdfs: WebHdfs, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=800, limit=600) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x:
         with running(hdfs, x.url, spool) as service:
             until(lambda: len(lines(hdfs)) > 50, "the first lines")
             hdfs.stop()
@@ -159,7 +158,8 @@ def test_while_hdfs_is_away_the_spool_keeps_and_afterwards_nothing_is_missing(hd
             until(lambda: "does not answer" in (status(spool).get("error") or ""), "the status to say so")
             assert service.client.connected_since
             hdfs.start()
-            until(lambda: len(lines(hdfs)) >= 600, "all lines")
+            x.enough()
+            until(lambda: len(lines(hdfs)) >= x.server.sent, "all lines")
         x.stop()
         assert lines(hdfs) == x.ledger()
 
@@ -186,13 +186,14 @@ def test_what_could_not_be_landed_before_the_end_is_landed_by_the_next_start(hdf
 
 
 def test_a_stream_that_is_closed_again_and_again_loses_nothing(hdfs: WebHdfs, tmp_path: Path) -> None:
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_500, limit=600) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_500, limit=400) as x:
         with running(hdfs, x.url, tmp_path / "spool") as service:
             service.client._first_wait_s = service.client._closed_wait_s = service.client._longest_wait_s = 0.05
             for n in range(1, 4):
                 until(lambda n=n: service.client.connects == n and x.server.sent >= n * 100, f"connection {n}")  # type: ignore[misc]
                 x.hang_up()
-            until(lambda: len(lines(hdfs)) >= 600, "all lines")
+            until(lambda: service.client.connects == 4, "the last connection")
+            until(lambda: len(lines(hdfs)) >= 400, "all lines")
         x.stop()
         assert lines(hdfs) == x.ledger()
         assert len(list(x.directory.glob("ledger-*.jsonl"))) == 4
@@ -215,14 +216,15 @@ def test_a_full_disk_is_waited_for(hdfs: WebHdfs, tmp_path: Path, monkeypatch: p
             raise OSError(28, "No space left on device")
         return real(fd, data)
 
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=600) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x:
         with running(hdfs, x.url, tmp_path / "spool") as service:
             until(lambda: len(lines(hdfs)) > 50, "the first lines")
             full.set()
             monkeypatch.setattr(os, "write", write)
             until(lambda: service._spool_error, "the service to notice")
             full.clear()
-            until(lambda: len(lines(hdfs)) >= 600, "all lines")
+            x.enough()
+            until(lambda: len(lines(hdfs)) >= x.server.sent, "all lines")
         x.stop()
         assert lines(hdfs) == x.ledger()
 
@@ -247,15 +249,20 @@ def process(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> Iterator[su
 
 
 def test_killed_in_the_middle_it_lands_what_it_had_received_at_its_next_start(hdfs: WebHdfs, tmp_path: Path) -> None:
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=600, limit=700) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=400) as x:
         with process(hdfs, x.url, tmp_path, "--max-seconds", "1") as first:
             until(lambda: len(lines(hdfs)) > 100 and list((tmp_path / "spool").glob("*.open")), "a file that is open")
             first.send_signal(signal.SIGKILL)
             first.wait(10)
         kept = b"".join(p.read_bytes() for p in (tmp_path / "spool").glob("*.open"))
         with process(hdfs, x.url, tmp_path, "--max-seconds", "1", "--rule", "#a") as second:
-            until(lambda: x.server.done, "all to be sent")
-            until(lambda: status(tmp_path / "spool").get("received") == len(ledgers(x)[-1]), "all to be received")
+            def received() -> int:
+                said = status(tmp_path / "spool")
+                return int(said["received"]) if said.get("pid") == second.pid else 0
+
+            until(lambda: received() > 50, "the second to receive")
+            x.enough()
+            until(lambda: received() == len(ledgers(x)[-1]), "all to be received")
             began = time.monotonic()
             second.send_signal(signal.SIGTERM)
             out, _ = second.communicate(timeout=10)
