@@ -98,7 +98,7 @@ def await_ready(instance: Instance, service: Service, record: Record) -> None:
             return
         if time.monotonic() > deadline:
             raise TimedOut(f"{service.name}: waited {service.deadline:.0f} s for {what}; see {logs[0]}")
-        time.sleep(0.25)
+        time.sleep(0.1)
 
 
 def last_words(log: Path) -> str:

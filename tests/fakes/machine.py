@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,13 @@ class Machine:
         for name in ("a", "b"):
             (place / "jars" / f"{name}.jar").write_text(name)
         self.pin()
+
+    def copy(self, place: Path) -> Machine:
+        """Another machine in the same state."""
+        made = object.__new__(Machine)
+        made.place, made.home, made.repo = place, place / "home", place / "repo"
+        shutil.copytree(self.place, place)
+        return made
 
     def program(self, name: str, body: str) -> None:
         path = self.place / "bin" / name

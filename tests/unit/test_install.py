@@ -23,13 +23,19 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-@pytest.fixture
-def ready(machine: Machine) -> Machine:
-    """With everything installed, and nothing noted down."""
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    machine = Machine(tmp_path_factory.mktemp("installed"))
     done = machine.run(ALL)
     assert done.returncode == 0, done.stderr
     machine.calls()
     return machine
+
+
+@pytest.fixture
+def ready(installed: Machine, tmp_path: Path) -> Machine:
+    """With everything installed, and nothing noted down."""
+    return installed.copy(tmp_path / "copy")
 
 
 def installs(calls: list[str]) -> list[str]:
