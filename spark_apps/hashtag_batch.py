@@ -33,7 +33,8 @@ def run(spark: SparkSession, args: BatchArgs) -> None:
     if hours:
         sealer.seal(hours, done)
     if args.late_within_hours:
-        files.write_json(args.paths.late_result, {"hours": sorted(hours), "time_ms": sealer.clock.now_ms()})
+        files.write_json(args.paths.late_result, {"hours": sorted(hours), "time_ms": sealer.clock.now_ms(),
+                                                  "application": application})
         log.info("later lines: %s", ", ".join(map(hour_name, sorted(hours))) or "none")
 
 

@@ -14,7 +14,7 @@ from deploy.verbs.common import Steps, add_verb, dump, hour, hours, iso, now_ms,
 from deploy.verbs.stream import tools_of
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
-_FATES = ("counted", "duplicate", "late", "control")
+_FATES = ("counted", "duplicate", "late", "control", "pending")
 
 
 def add_to(verbs: Any) -> None:
@@ -109,7 +109,7 @@ def ledger(args: argparse.Namespace) -> int:
 
 
 def adds_up(row: dict[str, Any]) -> bool:
-    """lines = counted + duplicate + late + control + quarantined."""
+    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours that have no seal yet."""
     quarantined = sum(dict(row["quarantined"] or {}).values())
     return bool(row["lines"] == sum(row[fate] or 0 for fate in _FATES) + quarantined)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from deploy import landed
 from deploy.local import cluster
 from deploy.tables import Counts
 from spark_apps.contract import HOUR_MS, MINUTE_MS, hour_name
@@ -128,6 +129,8 @@ def test_the_sealed_hours_are_exact(load: Load) -> None:
     expected = load.expected("lowest")
     # Ingest's clock goes on an hour and a quarter, and with it how far landing is known to be complete.
     feeding(load, 1, load.offset_ms + 75 * MINUTE_MS)
+    until(lambda: min(landed.marks(load.machine.hdfs, load.paths).values()) >= landed.needed(load.hours[1]), 60,
+          "ingest to say that both hours are landed")
     seal(load, load.hours)
     assert set(load.machine.tables(STREAM).sealed()) == set(load.hours)
     differs = difference(load.counted(), expected)

@@ -52,8 +52,8 @@ class Local:
         with (self.root / f"driver-{epoch}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "tests.spark.driver", str(self.root), str(epoch), jars, *kill_after],
-                cwd=ROOT, env={**os.environ, "PYSPARK_PYTHON": sys.executable}, stdout=log, stderr=log, text=True,
-                start_new_session=True)
+                env={**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}, cwd=ROOT,
+                stdout=log, stderr=log, text=True, start_new_session=True)
             try:
                 yield process
             finally:
