@@ -38,6 +38,11 @@ class Observation:
     def wanted(self) -> bool:
         return self.desired.get("state") == "running"
 
+    @property
+    def unwanted(self) -> bool:
+        """It runs, somebody said that it should not, and its driver was not told."""
+        return bool(self.app and self.app.live and self.desired and not self.wanted and self.stop_ms is None)
+
 
 def observe(tools: Launcher, stream: str) -> Observation:
     """Never raises Unreachable: what does not answer is unknown, not dead."""

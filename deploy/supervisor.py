@@ -66,8 +66,13 @@ def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str 
                                           "time_ms": tools.now_ms()})
     epoch = newest_epoch(tools.hdfs, paths)
     if epoch:
-        tools.hdfs.create_exclusive(paths.stop(epoch), {"who": who, "why": why, "time_ms": tools.now_ms()})
+        ask_to_end(tools, paths, epoch, who, why)
     return epoch
+
+
+def ask_to_end(tools: Launcher, paths: StreamPaths, epoch: int, who: str, why: str) -> None:
+    """The driver of this epoch ends after its batch; what should be stays as it is."""
+    tools.hdfs.create_exclusive(paths.stop(epoch), {"who": who, "why": why, "time_ms": tools.now_ms()})
 
 
 def settle(tools: Launcher, seen: Observation) -> Decision:
@@ -84,6 +89,8 @@ def settle(tools: Launcher, seen: Observation) -> Decision:
             kill(tools, paths, seen.app, "its stop took too long", "superseded")
         elif seen.kill:
             tools.yarn.kill(seen.app.id)   # whoever left word may have been cut off before the kill
+        elif seen.unwanted:
+            ask_to_end(tools, paths, seen.epoch, "supervisor", "launched while its stop was asked for")
         elif seen.wanted and (why := stalled(tools, seen)):
             kill(tools, paths, seen.app, why, "stalled")
         return decision

@@ -39,8 +39,8 @@ def _reap(tools: Launcher, paths: StreamPaths, seen: Observation) -> tuple[str, 
             doomed.append((seen.app, str(seen.kill["why"])))   # whoever left word may have been cut off before the kill
         elif overdue_stop(seen):
             doomed.append((seen.app, "its stop took too long"))
-        elif seen.desired and not seen.wanted and seen.stop_ms is None:
-            supervisor.stop(tools, seen.stream, "watchdog", "the stream should not run", str(seen.desired["state"]))
+        elif seen.unwanted:
+            supervisor.ask_to_end(tools, paths, seen.epoch, "watchdog", "the stream should not run")
     for app, why in doomed:
         supervisor.kill(tools, paths, app, why, "superseded")
     return tuple(app.id for app, _ in doomed)

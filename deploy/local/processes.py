@@ -116,14 +116,14 @@ def session(record: Record) -> set[psutil.Process]:
 
 def marked(variable: str, value: str) -> list[psutil.Process]:
     """Processes that carry the mark of an instance in their environment: containers, spark-submits of its tasks."""
+    # Whoever asks may carry it too, and so may the shell that asked for that.
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
-        try:
-            if process.environ().get(variable) == value and process.status() != psutil.STATUS_ZOMBIE:
+        with suppress(psutil.Error, OSError):
+            if process.pid not in own and process.environ().get(variable) == value:
                 found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return [p for p in found if p.pid != os.getpid()]
+    return found
 
 
 def finish(left: Iterable[psutil.Process], *, grace: float = 2.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -142,6 +143,15 @@ def test_one_whose_parent_never_looks_counts_as_gone(tmp_path: Path) -> None:
     processes.finish([psutil.Process(child.pid)])
     assert time.monotonic() - began < 1
     child.wait()
+
+
+def test_whoever_looks_for_marked_processes_and_its_parents_are_none_of_them(tmp_path: Path) -> None:
+    looks = ("import os, sys; from deploy.local import processes; "
+             "print([p.pid for p in processes.marked('TEST_MARK', sys.argv[1])])")
+    shell = f'{sys.executable} -P -c "{looks}" {tmp_path}; true'
+    done = subprocess.run(["bash", "-c", shell], env={**os.environ, "TEST_MARK": str(tmp_path)}, text=True,
+                          capture_output=True, check=False)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_marked_processes_are_found_wherever_they_went(tmp_path: Path, start: Start) -> None:

@@ -153,6 +153,14 @@ def test_a_kill_that_was_announced_and_never_done_is_done(world: World) -> None:
     assert world.rm.killed == [app.id]
 
 
+def test_a_driver_that_was_launched_while_its_stop_was_asked_for_is_told_and_nothing_else_changes(world: World) -> None:
+    running(world)
+    world.hdfs.write_json(PATHS.desired, {"state": "stopped", "why": "lunch"})
+    settle(world)
+    assert world.hdfs.read_json(PATHS.stop(3))
+    assert world.hdfs.read_json(PATHS.desired) == {"state": "stopped", "why": "lunch"}
+
+
 # stalled
 
 @pytest.mark.parametrize("commit_age_s,landed_ages,stalls", [
