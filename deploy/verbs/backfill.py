@@ -109,7 +109,7 @@ def ledger(args: argparse.Namespace) -> int:
 
 
 def adds_up(row: dict[str, Any]) -> bool:
-    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours that have no seal yet."""
+    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours without a seal yet."""
     quarantined = sum(dict(row["quarantined"] or {}).values())
     return bool(row["lines"] == sum(row[fate] or 0 for fate in _FATES) + quarantined)
 
