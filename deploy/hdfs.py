@@ -49,6 +49,8 @@ class Client:
         try:
             found = json.loads(data)
         except ValueError:
+            if not data.endswith(b"\n"):
+                return {}   # a connection that breaks leaves what it had brought
             found = None
         if not isinstance(found, dict):
             raise HashtideError(f"HDFS {path}: expected a JSON object, found {data[:60]!r}")
@@ -184,7 +186,8 @@ class _Exists(HashtideError):
 
 
 def _dump(obj: Any) -> bytes:
-    return json.dumps(obj, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
+    # One line: whoever was cut off did not come to its end.
+    return json.dumps(obj, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
 def _address(error: requests.RequestException) -> str:

@@ -46,7 +46,15 @@ def test_a_file_that_is_not_there_is_none_and_one_without_content_is_empty(files
     assert files.read_json(PATH) == {}
 
 
-@pytest.mark.parametrize("text", [b"{", b"[1]", b"7", b'"ab"', b"\xff"])
+def test_a_file_whose_writer_was_cut_off_in_the_middle_is_empty_too(files: hdfs.Client, server: WebHdfs) -> None:
+    files.write_json(PATH, {"launch_id": "12", "who": "é"})
+    whole = server.files[PATH]
+    for length in range(len(whole) - 1):
+        server.files[PATH] = whole[:length]
+        assert files.read_json(PATH) == {}, whole[:length]
+
+
+@pytest.mark.parametrize("text", [b"{\n", b"[1]", b"7", b'"ab"', b"\xff\n"])
 def test_what_is_no_json_object_is_named_with_its_path(files: hdfs.Client, server: WebHdfs, text: bytes) -> None:
     server.files[PATH] = text
     with pytest.raises(HashtideError, match=f"HDFS {PATH}: expected a JSON object"):
