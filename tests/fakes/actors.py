@@ -68,7 +68,7 @@ class Stage:
 
     def sleep(self, seconds: float) -> None:
         assert self._now
-        self._now.wake_ms = self.world.ms + seconds * 1000 * self.rng.uniform(1, 5)
+        self._now.wake_ms = self.world.ms + seconds * 1000 * self.rng.uniform(1, 8)
         self._hand_over(self._now)
 
     def leave(self, actor: Actor) -> None:
