@@ -189,7 +189,7 @@ def test_a_dry_run_submits_nothing(world: Batches, monkeypatch: Any, capsys: Any
 
 
 LEDGER = {"hour": datetime(2026, 3, 1, 10, tzinfo=timezone.utc), "revision": 1, "through_ms": ENOUGH, "complete": True,
-          "gap": "", "lines": 10, "counted": 6, "duplicate": 1, "late": 1, "control": 1,
+          "gap": "", "lines": 10, "counted": 6, "duplicate": 1, "late": 1, "control": 1, "pending": 0,
           "quarantined": [("no_id", 1)], "sealed_at": datetime(2026, 3, 1, 12, tzinfo=timezone.utc)}
 
 
