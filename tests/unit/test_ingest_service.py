@@ -50,7 +50,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def running(hdfs: WebHdfs, url: str, spool: Path, **settings: Any) -> Iterator[Service]:
     """Ends in good order, as a signal would end it."""
     spool.mkdir(exist_ok=True)
-    chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 150, **settings})
+    chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 60, **settings})
     service = Service(chosen, Landing(connect([hdfs.url], "tester"), StreamPaths("tags"), chosen.clock))
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()
@@ -86,7 +86,7 @@ def test_every_record_sent_is_landed_once_in_order_byte_for_byte(hdfs: WebHdfs, 
 
 
 def test_a_file_says_when_its_lines_arrived_and_the_mark_is_past_all_of_them(hdfs: WebHdfs, tmp_path: Path) -> None:
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=600, limit=300) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_500, limit=300) as x:
         with running(hdfs, x.url, tmp_path / "spool"):
             until(lambda: len(lines(hdfs)) >= 300, "300 lines")
         x.stop()
@@ -111,7 +111,7 @@ def test_no_mark_is_past_an_arrival_that_lands_later(hdfs: WebHdfs, tmp_path: Pa
         seen.append((mark, len(hdfs.landed(LANDING))))
         return len(lines(hdfs)) >= 400 and len({mark for mark, _ in seen}) > 4
 
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=400) as x, running(
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=2_000, limit=400) as x, running(
             hdfs, x.url, tmp_path / "spool"):
         until(looked, "400 lines and several marks")
     order = names(hdfs)
@@ -186,7 +186,7 @@ def test_what_could_not_be_landed_before_the_end_is_landed_by_the_next_start(hdf
 
 
 def test_a_stream_that_is_closed_again_and_again_loses_nothing(hdfs: WebHdfs, tmp_path: Path) -> None:
-    with platform.serving(tmp_path / "x", token=TOKEN, rate=1_500, limit=400) as x:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=3_000, limit=400) as x:
         with running(hdfs, x.url, tmp_path / "spool") as service:
             service.client._first_wait_s = service.client._closed_wait_s = service.client._longest_wait_s = 0.05
             for n in range(1, 4):
