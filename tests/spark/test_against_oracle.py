@@ -151,4 +151,4 @@ def test_counts_of_what_came_first_equal_the_oracles(
 def test_the_order_matters_to_these_records(expected: list[oracle.Tweet]) -> None:
     first, lowest = ({tweet.identity: tweet for tweet in oracle.distinct(expected, order)}
                      for order in ("first", "lowest"))
-    assert sum(first[identity].tags != lowest[identity].tags for identity in first) > 10
+    assert sum(first[identity].tags != lowest[identity].tags for identity in first) > 0
