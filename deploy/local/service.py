@@ -109,5 +109,6 @@ def last_words(log: Path) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    told = [line.strip() for line in lines if "ERROR" in line or "FATAL" in line or "Error:" in line]
+    told = [line.strip() for line in lines
+            if "ERROR" in line or "FATAL" in line or "Error:" in line or line.startswith(("ingest: ", "simulator: "))]
     return f": {told[-1][:300]}" if told else ""

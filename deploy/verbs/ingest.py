@@ -5,6 +5,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def replay(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
     say = (lambda text: None) if args.json else Steps()
     provision.provision(files, cluster, args.stream)
-    landed = land(cluster, args.stream, args.files)
+    landed = land(cluster, args.stream, args.files, say)
     say(f"landed {landed['lines']:,} lines in {landed['files']:,} files, {len(landed['hours'])} hour(s)")
     sealed = [] if args.no_seal or not landed["hours"] else seal(
         cluster, files, args.stream, landed["hours"], through_ms=landed["through_ms"], by="ingest replay", say=say)
@@ -48,16 +49,23 @@ def replay(args: argparse.Namespace) -> int:
     return 0
 
 
-def land(cluster: Cluster, stream: str, names: list[str]) -> dict[str, Any]:
+def land(cluster: Cluster, stream: str, names: list[str], say: Callable[[str], None]) -> dict[str, Any]:
     """Runs the ingest package, which may not be imported from here."""
     spool = config.home() / "spool" / f"replay-{stream}"
     command = [sys.executable, "-P", "-m", "spark_apps.ingest", "replay", "--stream", stream, "--root", cluster.root,
                "--webhdfs", ",".join(cluster.hdfs.webhdfs), "--user", cluster.hdfs.user, "--spool", str(spool),
                "--json", "--", *names]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        error = HashtideError(f"ingest replay: {last}")
-        error.exit_code = done.returncode if done.returncode in (1, 2, 3) else 1
+    # Its answer is one line, so that reading its progress first cannot block it.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        last = "no output"
+        for line in process.stderr:
+            last = line.strip() or last
+            if not last.startswith("ingest: "):
+                say(last)
+        answer = process.stdout.read()
+    if process.returncode:
+        error = HashtideError(f"ingest replay: {last.removeprefix('ingest: ')}")
+        error.exit_code = process.returncode if process.returncode in (1, 2, 3) else 1
         raise error
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(answer))
