@@ -74,7 +74,9 @@ class Reporter:
             if line is None or line["batch_id"] <= self.last.get("batch_id", -1):
                 continue
             self.commit_ms = self.clock.now_ms()
-            self.last, self._unwritten = {**line, "commit_ms": self.commit_ms}, True
+            # A batch that only moves the watermark has no arrival of its own.
+            arrival_ms = line["arrival_ms"] or self.last.get("arrival_ms")
+            self.last, self._unwritten = {**line, "arrival_ms": arrival_ms, "commit_ms": self.commit_ms}, True
             self.late += line["late"]
             self.duplicates += line["duplicates"]
             hour = self.commit_ms - self.commit_ms % HOUR_MS

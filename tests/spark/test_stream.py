@@ -17,30 +17,18 @@ import pytest
 from deltalake import DeltaTable
 
 from deploy.local.simulator.generator import Generator
-from spark_apps.contract import MEASURES, LandingFile, StreamPaths
+from spark_apps.contract import MEASURES
 from tests import oracle
 from tests.spark.conftest import HOME
 from tests.spark.landing import NOW
+from tests.spark.streams import LocalStream
 
 ROOT = Path(__file__).parents[2]
 SEED, FILES, PER_FILE = 7, 8, 250
 
 
-class Local:
-    """A stream's directories below a temporary one."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.paths = root, StreamPaths("hashtags", str(root))
-        for path in (self.paths.epochs, self.paths.batches, f"{self.paths.control}/stop", self.paths.landing):
-            Path(path).mkdir(parents=True)
-        self.lines: list[oracle.Line] = []
-
-    def land(self, records: list[bytes], first_ms: int, last_ms: int, unique: str) -> None:
-        name = LandingFile(first_ms, last_ms, "x", unique).name
-        path = Path(self.paths.landing_hour(last_ms)) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"".join(record + b"\n" for record in records))
-        self.lines += [oracle.Line(record, last_ms, "x", name) for record in records]
+class Drivers(LocalStream):
+    """And its drivers, each a process."""
 
     def intend(self, epoch: int) -> None:
         Path(self.paths.epoch(epoch)).write_text("{}")
@@ -88,7 +76,7 @@ class Local:
         return Counter(int(n) for n in rows["max.batch_id"].to_pylist())
 
 
-def await_(condition: Callable[[], Any], seconds: float, what: str, local: Local, epoch: int) -> None:
+def await_(condition: Callable[[], Any], seconds: float, what: str, local: Drivers, epoch: int) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}\n{local.log(epoch)}"
@@ -96,15 +84,15 @@ def await_(condition: Callable[[], Any], seconds: float, what: str, local: Local
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
-    made, generator = Local(tmp_path_factory.mktemp("stream")), Generator(SEED)
+def local(tmp_path_factory: pytest.TempPathFactory) -> Drivers:
+    made, generator = Drivers(tmp_path_factory.mktemp("stream")), Generator(SEED)
     for n in range(FILES):
         first_ms = NOW + n * 5_000
         made.land([generator.next(first_ms + i * 20) for i in range(PER_FILE)], first_ms, first_ms + 4_999, f"u{n}")
     return made
 
 
-def test_a_driver_killed_between_two_commits_leaves_a_checkpoint_that_goes_on_and_counts_once(local: Local) -> None:
+def test_a_driver_killed_between_two_commits_leaves_a_checkpoint_that_goes_on_and_counts_once(local: Drivers) -> None:
     with local.driver(1, "1") as driver:
         await_(lambda: driver.poll() is not None, 120, "the driver to be killed", local, 1)
         assert driver.returncode == -signal.SIGKILL, local.log(1)
@@ -124,7 +112,7 @@ def test_a_driver_killed_between_two_commits_leaves_a_checkpoint_that_goes_on_an
     assert not Path(local.paths.result(2)).exists(), "a fenced driver has nothing to say"
 
 
-def test_the_progress_of_all_batches_is_kept(local: Local) -> None:
+def test_the_progress_of_all_batches_is_kept(local: Drivers) -> None:
     lines = [json.loads(line) for path in sorted(Path(local.paths.batches).glob("g*.jsonl"))
              for line in path.read_text().splitlines()]
     assert sum(line["lines"] for line in lines if line["batch_id"] > 1) == (FILES - 4) * PER_FILE

@@ -22,7 +22,7 @@ class Time:
         return self.ms
 
 
-def progress(batch_id: int, *, lines: int = 10, duplicates: int = 1, late: int = 2, arrival_ms: int = TEN,
+def progress(batch_id: int, *, lines: int = 10, duplicates: int = 1, late: int = 2, arrival_ms: int | None = TEN,
              idle: bool = False) -> dict[str, Any]:
     """Spark's StreamingQueryProgress, as its JSON has it."""
     took = {"latestOffset": 1, "triggerExecution": 2_000} if idle else {"addBatch": 1_500, "triggerExecution": 2_000}
@@ -71,6 +71,12 @@ def test_an_idle_source_moves_the_heartbeat_but_not_the_commit() -> None:
     assert beat is not None
     assert (beat["time_ms"], beat["commit_ms"]) == (TEN + 2 * BEAT_MS, TEN)
     assert (beat["epoch"], beat["attempt"], beat["batch_id"], beat["rows_per_s"]) == (7, 2, 0, 5.0)
+
+
+def test_a_batch_that_only_moves_the_watermark_does_not_forget_how_far_landing_is_counted() -> None:
+    mine = reporter(Files(), Time())
+    mine.take([progress(0, arrival_ms=TEN - 7), progress(1, lines=0, arrival_ms=None)])
+    assert (mine.last["batch_id"], mine.last["arrival_ms"]) == (1, TEN - 7)
 
 
 def test_the_heartbeat_is_written_at_most_every_five_seconds() -> None:
