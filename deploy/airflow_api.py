@@ -102,6 +102,11 @@ class AirflowApi:
         query = "?order_by=-run_after&limit=100" + (f"&state={state}" if state else "")
         return list(self._call("GET", f"/dags/{dag_id}/dagRuns{query}")["dag_runs"])
 
+    def running_backfills(self, dag_id: str) -> list[dict[str, Any]]:
+        """Airflow takes one at a time for each DAG."""
+        found = self._call("GET", f"/backfills?dag_id={dag_id}&order_by=-id")["backfills"]
+        return [backfill for backfill in found if not backfill["completed_at"]]
+
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self._call("GET", path)["task_instances"])

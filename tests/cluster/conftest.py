@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -12,6 +12,19 @@ from deploy import config
 from tests.cluster.laptop import Laptop, Said, laptop
 
 _MEMORY_GB = 7
+_FIGURES: list[str] = []
+
+
+@pytest.fixture
+def figure() -> Callable[[str], None]:
+    """Keeps what was measured for the end of the run: a test that passes says nothing else."""
+    return _FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _FIGURES:
+        terminalreporter.section("measured")
+        terminalreporter.write_line("\n".join(_FIGURES))
 
 
 def _missing() -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -9,10 +10,11 @@ from deploy.local import cluster
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.waiting import until
 
+Figure = Callable[[str], None]
 
-def test_up_ends_with_the_top_tags_the_addresses_and_the_login(machine: Laptop, up: Said) -> None:
-    print(up.text)
+def test_up_ends_with_the_top_tags_the_addresses_and_the_login(machine: Laptop, up: Said, figure: Figure) -> None:
     assert up.code == 0, up.text
+    figure(f"up, everything installed: counts after {up.seconds:.0f} s")
     assert re.search(r"^Top tags of hashtags, \d\d:\d\d to \d\d:\d\d UTC \([\d,]+ tweets\)$", up.out, re.MULTILINE)
     assert len(re.findall(r"^ +\d+\. #\S+ +[\d,]+$", up.out, re.MULTILINE)) == 10
     assert f"http://127.0.0.1:{machine.ports.airflow}  login admin, password in " in up.out
@@ -49,7 +51,7 @@ def test_status_and_top_speak_json(machine: Laptop, up: Said) -> None:
     assert [tag["rank"] for tag in top["tags"]] == [1, 2, 3]
 
 
-def test_memory_of_everything_is_at_most_6_gb(machine: Laptop, up: Said) -> None:
+def test_memory_of_everything_is_at_most_6_gb(machine: Laptop, up: Said, figure: Figure) -> None:
     """With the stream's driver and executor, which are the NodeManager's children."""
     from deploy.local.instance import INSTANCE_VARIABLE
     from deploy.local.processes import marked
@@ -57,7 +59,7 @@ def test_memory_of_everything_is_at_most_6_gb(machine: Laptop, up: Said) -> None
     daemons = sum(row.rss_mb or 0 for row in cluster.status(machine.instance))
     containers = [p for p in marked(INSTANCE_VARIABLE, str(machine.instance.dir)) if "container_" in p.cwd()]
     total = daemons + sum(p.memory_full_info().pss for p in containers) // 2**20
-    print(f"memory of everything: {total} MB, of it daemons {daemons} MB")
+    figure(f"memory of everything: {total} MB, of it daemons {daemons} MB")
     assert containers
     assert total < 6 * 1024
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 
 import pytest
@@ -17,6 +17,7 @@ from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, feeding, loaded
 from tests.cluster.waiting import until
 
+Figure = Callable[[str], None]
 STREAM = "exact"
 RATE, SECONDS = 200, 300
 UNDISTURBED_S = (30, 130)
@@ -36,19 +37,19 @@ def difference(found: Counts, expected: Counts) -> str:
     return "\n".join([f"{len(rows)} of {len(expected)} rows differ", *rows[:10]]) if rows else ""
 
 
-def test_a_tweet_is_visible_within_30_seconds(load: Load) -> None:
+def test_a_tweet_is_visible_within_30_seconds(load: Load, figure: Figure) -> None:
     started_ms = time.time_ns() // 1_000_000 - int((time.monotonic() - load.began) * 1000)
     load.await_second(UNDISTURBED_S[1] + 40)
     took = load.latencies(*UNDISTURBED_S, started_ms)
     p95 = statistics.quantiles(took, n=20)[-1]
     batches = [float(str(b["batch_s"])) for b in load.batches() if b["lines"]]
-    print(f"freshness: median {statistics.median(took):.1f} s, p95 {p95:.1f} s, n {len(took)}; "
-          f"batch: median {statistics.median(batches):.1f} s, n {len(batches)}")
+    figure(f"freshness: median {statistics.median(took):.1f} s, p95 {p95:.1f} s, n {len(took)}; "
+           f"batch: median {statistics.median(batches):.1f} s, n {len(batches)}")
     assert len(took) > 0.9 * RATE * (UNDISTURBED_S[1] - UNDISTURBED_S[0])
     assert p95 <= 30
 
 
-def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load) -> None:
+def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load, figure: Figure) -> None:
     [app_id] = load.live_applications()
     before = load.heartbeat()
     assert kill_driver(app_id)
@@ -58,11 +59,11 @@ def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load) -> None:
         now = load.heartbeat()
         return now["attempt"] == 2 and int(str(now["batch_id"] or 0)) > int(str(before["batch_id"]))
     until(committed, 180, "a commit of attempt 2")
-    print(f"next commit {time.monotonic() - began:.1f} s after kill -9 of the driver")
+    figure(f"next commit {time.monotonic() - began:.1f} s after kill -9 of the driver")
     assert load.live_applications() == [app_id]
 
 
-def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Load) -> None:
+def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Load, figure: Figure) -> None:
     [given_up] = load.live_applications()
     began = time.monotonic()
     while given_up in load.live_applications():
@@ -71,14 +72,14 @@ def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Lo
         assert time.monotonic() - began < 180, "YARN does not give up"
     until(lambda: load.heartbeat().get("epoch") == 2 and load.heartbeat().get("batch_id") is not None, 240,
           "a commit of epoch 2")
-    print(f"first commit of the next application {time.monotonic() - began:.1f} s after the first of the kills")
+    figure(f"first commit of the next application {time.monotonic() - began:.1f} s after the first of the kills")
     [app_id] = load.live_applications()
     assert app_id != given_up
     held = load.machine.task("hashtag_stream", load.run_id, "hold")
     assert (held["state"], held["try_number"]) == ("deferred", 1)
 
 
-def test_every_minute_tag_and_form_is_counted_exactly(load: Load) -> None:
+def test_every_minute_tag_and_form_is_counted_exactly(load: Load, figure: Figure) -> None:
     load.await_second(SECONDS)
     # The simulator first: what it has sent is then all received.
     cluster.stop(load.machine.instance, ["simulator"])
@@ -91,7 +92,7 @@ def test_every_minute_tag_and_form_is_counted_exactly(load: Load) -> None:
     while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
         time.sleep(2)
     assert not differs, differs
-    print(f"{len(expected)} rows of {len(minutes)} minutes are equal")
+    figure(f"{len(expected)} rows of {len(minutes)} minutes equal to the simulator's ledger")
 
 
 def test_after_the_stop_no_application_is_left_and_the_run_was_one_try(load: Load) -> None:
@@ -105,6 +106,7 @@ def test_after_the_stop_no_application_is_left_and_the_run_was_one_try(load: Loa
 def seal(load: Load, hours: tuple[int, ...]) -> None:
     """By Airflow's own backfill, as the page for operators says."""
     first, last = (datetime.fromtimestamp(at / 1000, timezone.utc).isoformat() for at in (hours[0], hours[-1]))
+    until(lambda: not load.machine.airflow.running_backfills("hashtag_hourly"), 60, "the end of the backfill before")
     known = {run["dag_run_id"]: run["end_date"] for run in load.machine.airflow.runs("hashtag_hourly")}
     made = load.machine.airflow_command(
         "backfill", "create", "--dag-id", "hashtag_hourly", "--from-date", first, "--to-date", last,
