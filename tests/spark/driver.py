@@ -5,6 +5,7 @@ counts_live, before Spark's own.
 """
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from spark_apps.contract import StreamPaths
 
 
 def main(root: str, epoch: str, jars: str, kill_after: str = "") -> int:
+    logging.basicConfig(level=logging.INFO)
     spark = session.build(f"driver {epoch}", {
         **session.STREAM, "spark.master": "local[2]", "spark.jars": jars, "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g",
