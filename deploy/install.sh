@@ -132,7 +132,7 @@ install_env() { # name
     rm -rf "$env"
     logged "env-$1" "$uv" venv -q --no-config --python "$(python_311)" --no-python-downloads "$env"
   fi
-  logged "env-$1" "$uv" pip sync -q --no-config --require-hashes --compile-bytecode --python "$env/bin/python" "$LOCKS/$1.txt"
+  logged "env-$1" "$uv" pip sync -q --no-config --system-certs --require-hashes --compile-bytecode --python "$env/bin/python" "$LOCKS/$1.txt"
   stamp "env-$1" "$(env_key "$1")"
   say "environment $1 is ready"
 }
