@@ -87,6 +87,8 @@ ensure() { # names of steps
       *) env_done "$name" || install_env "$name" ;;
     esac
   done
+  # Maven's own copies: the checked jars are elsewhere now.
+  if jars_done hadoop && jars_done delta; then rm -rf "${HASHTIDE_HOME:?}/m2"; fi
   exec 9>&-
 }
 

@@ -60,11 +60,11 @@ def start(instance: Instance, names: Sequence[str] = HADOOP, *, extra: Sequence[
 
 
 def stop(instance: Instance, names: Sequence[str] | None = None, *, say: Say = lambda text: None) -> list[str]:
-    """Ends these, by default all that was started, in reverse order; then what they left. The names of those ended."""
+    """Ends these, by default all that was started; then what they left. The names of those ended."""
     if not instance.run.is_dir():
         return []
     with instance.locked():
-        found = sorted(processes.records(instance.run).values(), key=lambda record: record.since, reverse=True)
+        found = sorted(processes.records(instance.run).values(), key=_stop_order)
         ended = [record for record in found if names is None or record.name in names]
         for record in ended:
             processes.end(instance.run, record)
@@ -73,6 +73,12 @@ def stop(instance: Instance, names: Sequence[str] | None = None, *, say: Say = l
             # Containers whose NodeManager was killed, and what tasks of Airflow had started.
             processes.finish(processes.marked(INSTANCE_VARIABLE, str(instance.dir)))
     return [record.name for record in ended]
+
+
+def _stop_order(record: Record) -> tuple[int, float]:
+    """Who writes before who is written to: a driver whose NameNode is gone waits for it before it ends."""
+    last = ("nodemanager", "resourcemanager", "datanode", "namenode", "postgres")
+    return last.index(record.name) + 1 if record.name in last else 0, -record.since
 
 
 def kill(instance: Instance, name: str) -> None:
