@@ -119,6 +119,8 @@ def yarn(instance: Instance) -> dict[str, str]:
         f"{nm}.recovery.enabled": str(platform.machine() == "x86_64").lower(),
         f"{nm}.recovery.dir": str(data / "nm"),
         f"{nm}.sleep-delay-before-sigkill.ms": "2000",
+        # A NodeManager that is stopped waits for the sum of both, whether its containers are gone or not.
+        f"{nm}.process-kill-wait.ms": "1000",
         f"{nm}.env-whitelist": "JAVA_HOME,LANG,TZ,HASHTIDE_INSTANCE",
         "yarn.timeline-service.enabled": "false",
     }
