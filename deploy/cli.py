@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from typing import NoReturn
 
 from deploy.config import home
 from deploy.errors import HashtideError
@@ -67,5 +68,17 @@ def told(error: OSError) -> str:
     return f"{where}{what}"
 
 
+def run_and_leave() -> NoReturn:
+    """Without the interpreter's own end: threads of Arrow that have read through Python may wake during it, and abort
+    the process with `terminate called without an active exception` after all was said."""
+    code = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_leave()
