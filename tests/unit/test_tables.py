@@ -160,8 +160,9 @@ def test_a_command_that_has_read_a_table_ends_as_it_said(stream: Stream) -> None
     """Threads of Arrow that wake during the interpreter's own end abort it: without care 90 of 150 runs did."""
     for minute in range(12):
         stream.live(minute, "a", "a", 1)
-    read = (f"from deltalake import DeltaTable; from deploy import cli; cli.main = lambda: DeltaTable("
-            f"'file://{stream.root}{stream.paths.table('counts_live')}').to_pyarrow_table().num_rows; cli.run_and_leave()")
+    table = f"file://{stream.root}{stream.paths.table('counts_live')}"
+    read = ("from deltalake import DeltaTable; from deploy import cli; "
+            f"cli.main = lambda: DeltaTable('{table}').to_pyarrow_table().num_rows; cli.run_and_leave()")
     ended = [subprocess.run([sys.executable, "-P", "-c", read], capture_output=True, text=True, check=False,
                             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}) for _ in range(8)]
     assert [(done.returncode, done.stderr) for done in ended] == [(12, "")] * 8
