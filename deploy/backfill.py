@@ -21,6 +21,7 @@ class Seal:
     """One batch: hours of a stream, ascending, each with the instant through which its lines are read: (ms, ms).
 
     `late_within_hours` instead of hours: those of the last so many hours for which later lines have arrived.
+    `then_verify`: the application goes on and verifies what it has sealed, which saves the start of another.
     """
 
     stream: str
@@ -28,6 +29,7 @@ class Seal:
     gap: str = ""                      # why the hours are not complete
     late_within_hours: int = 0
     by: str = ""
+    then_verify: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -98,15 +100,20 @@ def seal_tag(stream: str) -> str:
 
 def submit_seal(tools: Launcher, seal: Seal, release: str = "") -> Application:
     """The batch's application, confirmed at the RM. Two at once on one hour are harmless: Delta keeps one."""
+    hours = [hour for hour, _ in seal.hours]
+    what = span(hours) if hours else f"late within {seal.late_within_hours} h"
+    name = f"hashtide seal {seal.stream} {f'{len(hours)} h' if hours else what}"
+    tools.say(f"submitting the seal of {seal.stream}: {what}")
+    return submit_batch(tools, seal.stream, name, args(seal, tools.cluster.root), release)
+
+
+def submit_batch(tools: Launcher, stream: str, name: str, arguments: tuple[str, ...], release: str) -> Application:
     root = tools.cluster.root
     made = artifact.find(tools.hdfs, release, root) if release else artifact.publish(tools.hdfs, root)
     launch_id = tools.new_id()
     tag = launch_tag(launch_id)
-    what = f"{len(seal.hours)} h" if seal.hours else f"late within {seal.late_within_hours} h"
-    job = submit.Job("batch", f"hashtide seal {seal.stream} {what}", tools.cluster.yarn.batch_queue,
-                     (seal_tag(seal.stream), tag), args(seal, root), made)
-    tools.say(f"submitting the seal of {seal.stream}: {span([hour for hour, _ in seal.hours]) or what}")
-    client = tools.start(tools.cluster, job, f"seal-{seal.stream}-{launch_id[:12]}")
+    job = submit.Job("batch", name, tools.cluster.yarn.batch_queue, (seal_tag(stream), tag), arguments, made)
+    client = tools.start(tools.cluster, job, f"seal-{stream}-{launch_id[:12]}")
     return submit.confirm(tools.yarn, client, tag, monotonic=tools.monotonic, sleep=tools.sleep)
 
 
@@ -114,10 +121,15 @@ def args(seal: Seal, root: str) -> tuple[str, ...]:
     """hashtag_batch.py's arguments."""
     out = ["--stream", seal.stream, "--root", root]
     if seal.hours:
-        out += ["--hours", ",".join(f"{hour_name(hour)}={through_ms}" for hour, through_ms in seal.hours)]
+        out += ["--hours", hours_argument(seal.hours)]
     else:
         out += ["--late-within-hours", str(seal.late_within_hours)]
-    return (*out, *(("--incomplete", seal.gap) if seal.gap else ()), *(("--by", seal.by) if seal.by else ()))
+    return (*out, *(("--incomplete", seal.gap) if seal.gap else ()), *(("--by", seal.by) if seal.by else ()),
+            *(("--then-verify",) if seal.then_verify else ()))
+
+
+def hours_argument(hours: Iterable[tuple[int, int]]) -> str:
+    return ",".join(f"{hour_name(hour)}={through_ms}" for hour, through_ms in hours)
 
 
 class Yarn(Protocol):
@@ -156,7 +168,7 @@ def check_end(app_id: str, app: Application | None) -> Application:
 def results(hdfs: Marks, paths: StreamPaths, hours: Iterable[int], since_ms: int = 0,
             application: str = "") -> list[dict[str, Any]]:
     """What the seals wrote of each hour; HashtideError where one wrote nothing since, whatever YARN says of it."""
-    return [_written(hdfs, paths.seal_result(hour), f"the seal of {hour_name(hour)}", since_ms, application)
+    return [written(hdfs, paths.seal_result(hour), f"the seal of {hour_name(hour)}", since_ms, application)
             for hour in hours]
 
 
@@ -166,14 +178,15 @@ def is_sealed(hdfs: Marks, paths: StreamPaths, hour_ms: int, since_ms: int, appl
 
 def late_results(hdfs: Marks, paths: StreamPaths, since_ms: int = 0, application: str = "") -> list[dict[str, Any]]:
     """The same of a seal of late lines, which chose its hours itself."""
-    chosen = _written(hdfs, paths.late_result, "the seal of late lines", since_ms, application)
+    chosen = written(hdfs, paths.late_result, "the seal of late lines", since_ms, application)
     return results(hdfs, paths, [int(hour) for hour in chosen.get("hours") or ()], since_ms, application)
 
 
-def _written(hdfs: Marks, path: str, what: str, since_ms: int, application: str) -> dict[str, Any]:
+def written(hdfs: Marks, path: str, what: str, since_ms: int, application: str) -> dict[str, Any]:
+    """The result at this path; HashtideError where this application, or a later one, left none."""
     found = hdfs.read_json(path) or {}
     if not _is_new(found, since_ms, application):
-        raise HashtideError(f"{what} left no result at {path}: see the application's log, and seal again")
+        raise HashtideError(f"{what} left no result at {path}: see the application's log, and run it again")
     return found
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spark_apps.contract import HOUR_MS, MINUTE_MS, StreamPaths, check_stream, parse_hour
 
@@ -20,13 +20,16 @@ class StreamArgs:
 
 @dataclass(frozen=True)
 class BatchArgs:
-    """`hours`: through_ms by hour (ms); empty where the hours with late lines of `late_within_hours` are meant."""
+    """`hours`: through_ms by hour (ms); empty where the hours with late lines of `late_within_hours` are meant, or
+    where nothing is sealed: then `verify` has the hours to verify, each with the through_ms of its seal."""
 
     paths: StreamPaths
     hours: dict[int, int]
     late_within_hours: int
     incomplete: str             # why the hours are not complete
     by: str
+    verify: dict[int, int] = field(default_factory=dict)
+    then_verify: bool = False
 
 
 def stream_args(argv: list[str]) -> StreamArgs:
@@ -46,11 +49,16 @@ def batch_args(argv: list[str]) -> BatchArgs:
                        help="hours to seal, each with the instant (ms) through which landing is read")
     which.add_argument("--late-within-hours", type=_positive, default=0,
                        help="seal again those of the last so many hours for which later lines have arrived")
+    which.add_argument("--verify", type=_hours, default={}, metavar="HOUR=MS,...",
+                       help="hours to verify, each with the instant that it was sealed through; nothing is sealed")
+    parser.add_argument("--then-verify", action="store_true", help="verify what has been sealed, too")
     parser.add_argument("--incomplete", default="", help="why the hours are not complete")
     parser.add_argument("--by", default="", help="who asked")
     found = parser.parse_args(argv)
+    if found.verify and (found.then_verify or found.incomplete):
+        parser.error("--then-verify and --incomplete go with a seal, not with --verify")
     return BatchArgs(StreamPaths(found.stream, found.root), found.hours, found.late_within_hours, found.incomplete,
-                     found.by)
+                     found.by, found.verify, found.then_verify)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

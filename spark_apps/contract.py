@@ -137,6 +137,14 @@ class StreamPaths:
         """What the newest seal of this hour did: {hour, revision, rows, tweets, changed, ...}."""
         return f"{self.progress}/seal/{hour_name(hour_ms)}.json"
 
+    def seal_files(self, hour_ms: int) -> str:
+        """{"files": [name, ...], ...}: what the newest seal of this hour had read, where the hour was incomplete."""
+        return f"{self.progress}/seal/{hour_name(hour_ms)}.files.json"
+
+    def verify_result(self, hour_ms: int) -> str:
+        """What the newest verification of this hour found: {hour, revision, reasons, unexplained, differences, ...}."""
+        return f"{self.progress}/verify/{hour_name(hour_ms)}.json"
+
     @property
     def late_result(self) -> str:
         """{"hours": [ms, ...], "time_ms"}: the hours that the newest seal of late lines sealed again."""
@@ -167,6 +175,10 @@ class StreamPaths:
     @property
     def quarantine(self) -> str:
         return f"{self.root}/quarantine/{self.stream}"
+
+    def quarantine_hour(self, ms: int) -> str:
+        """Parquet files with the lines that were put aside of those that arrived in the hour of `ms` (UTC)."""
+        return self.landing_hour(ms).replace(self.landing, self.quarantine, 1)
 
     @property
     def archive(self) -> str:

@@ -27,7 +27,8 @@ def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
     """One batch out of Spark's StreamingQueryProgress; None where that tells of an idle trigger.
 
     lines: rows read; fates: of the lines that are no tweets, by reason; late, duplicates: tweets that the
-    de-duplication dropped; arrival_ms: the newest arrival in the batch.
+    de-duplication dropped; arrival_ms: the newest arrival in the batch; source_offset: the last entry of the file
+    source's log that the batch took.
     """
     took = progress.get("durationMs") or {}
     if "addBatch" not in took:
@@ -35,6 +36,7 @@ def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
     state = (progress.get("stateOperators") or [{}])[0]
     seen = (progress.get("observedMetrics") or {}).get(FATES) or {}
     custom = state.get("customMetrics") or {}
+    source = (progress.get("sources") or [{}])[0]
     return {
         "batch_id": progress["batchId"], "started": progress["timestamp"],
         "batch_s": took.get("triggerExecution", 0) / 1000, "add_batch_s": took["addBatch"] / 1000,
@@ -43,6 +45,7 @@ def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
         "late": state.get("numRowsDroppedByWatermark", 0), "duplicates": custom.get("numDroppedDuplicateRows", 0),
         "state_rows": state.get("numRowsTotal", 0), "state_bytes": state.get("memoryUsedBytes", 0),
         "watermark": (progress.get("eventTime") or {}).get("watermark"), "arrival_ms": seen.get("arrival_ms"),
+        "source_offset": (source.get("endOffset") or {}).get("logOffset"),
     }
 
 

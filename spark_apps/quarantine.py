@@ -24,5 +24,4 @@ def write(tweets: DataFrame, paths: StreamPaths, hour: int) -> None:
         "line", F.row_number().over(Window.partitionBy("file").orderBy("at")))
     kept = numbered.transform(read_lines).where(F.col("fate").isin(*QUARANTINE_REASONS)).select(
         F.col("fate").alias("reason"), "file", "line", F.col("value").cast("binary").alias("body"))
-    target = directory.replace(paths.landing, paths.quarantine, 1)
-    kept.coalesce(1).write.mode("overwrite").parquet(target)
+    kept.coalesce(1).write.mode("overwrite").parquet(paths.quarantine_hour(hour))

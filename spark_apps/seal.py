@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from spark_apps.transforms.tweets import event_hour, first_version, read_lines, 
 log = logging.getLogger("hashtide")
 
 #: A clock of the platform may be so far ahead of ours that a tweet lands in the hour before its own.
-_AHEAD = HOUR_MS
+AHEAD_MS = HOUR_MS
 HORIZON_MS = 24 * HOUR_MS
 
 
@@ -49,15 +49,14 @@ class Sealer:
 
     def seal(self, hours: Mapping[int, int], done: Callable[[Sealed], None]) -> None:
         """Each hour through its instant (ms by hour); landing is parsed once for all of them."""
-        names = landed(self.files, self.paths, min(hours) - _AHEAD, max(hours.values()))
+        names = landed(self.files, self.paths, min(hours) - AHEAD_MS, max(hours.values()))
         log.info("reading %d landing files for %d hour(s)", len(names), len(hours))
-        lines = read_files(self.spark, names).transform(read_lines)
-        tweets = lines.transform(tag).transform(event_hour).drop("event_time", "clamped")
-        tweets = tweets.withColumn("landing_hour", F.col("arrival_ms") - F.pmod("arrival_ms", F.lit(HOUR_MS)))
-        tweets.persist(StorageLevel.MEMORY_AND_DISK)
+        tweets = read_landing(self.spark, names).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             for hour in sorted(hours):
                 quarantine.write(tweets, self.paths, hour)
+                if self.gap:
+                    self._write_files(names, hour)
                 done(self._seal(tweets, hour, hours[hour]))
         finally:
             tweets.unpersist()
@@ -90,6 +89,10 @@ class Sealer:
         finally:
             counts.unpersist()
             mine.unpersist()
+
+    def _write_files(self, names: Iterable[str], hour: int) -> None:
+        """What was there to be read: whoever verifies the hour later can tell which lines came after."""
+        self.files.write_json(self.paths.seal_files(hour), {"files": [name.rpartition("/")[2] for name in names]})
 
     def _landed(self, tweets: DataFrame, hour: int) -> list[Fate]:
         minute = F.col("arrival_ms") - F.pmod("arrival_ms", F.lit(MINUTE_MS))
@@ -128,6 +131,12 @@ class Sealer:
     def _ledger(self, hours: Any) -> dict[int, Any]:
         found = tables.rows(self.spark, self.paths.table("ledger"), hours)
         return {tables.ms(row["hour"]) or 0: row for row in found}
+
+
+def read_landing(spark: SparkSession, names: Sequence[str]) -> DataFrame:
+    """Each line of these landing files with its fate, event_hour and landing_hour (ms) and, where it is one, tweet."""
+    tweets = read_files(spark, names).transform(read_lines).transform(tag).transform(event_hour).drop("event_time")
+    return tweets.withColumn("landing_hour", F.col("arrival_ms") - F.pmod("arrival_ms", F.lit(HOUR_MS)))
 
 
 def _sealed(mine: DataFrame, hour: int) -> list[Fate]:

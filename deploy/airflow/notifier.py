@@ -1,4 +1,4 @@
-"""A person hears of a restart, a park or a recovery once, whoever notices it how often.
+"""A person hears of a restart, a park, a recovery or a drift once, whoever notices it how often.
 
 HASHTIDE_NOTIFIER = module:function names who is called with the note besides the log; nothing depends on it.
 """
@@ -16,12 +16,13 @@ from spark_apps.contract import StreamPaths
 
 log = logging.getLogger(__name__)
 
-_LEVELS = {"restart": logging.WARNING, "park": logging.ERROR, "recovery": logging.WARNING}
+_LEVELS = {"restart": logging.WARNING, "park": logging.ERROR, "recovery": logging.WARNING, "drift": logging.ERROR}
 
 
 @dataclass(frozen=True)
 class Note:
-    """`kind` is restart, park or recovery; `epoch` the one that ended, or recovered."""
+    """`kind` is restart, park or recovery, and `epoch` the one that ended, or recovered; or drift-<hour>-r<revision> of
+    no epoch (0)."""
 
     stream: str
     epoch: int
@@ -31,7 +32,8 @@ class Note:
 
     @property
     def text(self) -> str:
-        return f"stream {self.stream}, epoch {self.epoch}: {self.kind}: {self.reason}. {self.next_step}"
+        of = f", epoch {self.epoch}" if self.epoch else ""
+        return f"stream {self.stream}{of}: {self.kind}: {self.reason}. {self.next_step}"
 
 
 def notify(tools: Launcher, note: Note) -> bool:
@@ -45,7 +47,7 @@ def notify(tools: Launcher, note: Note) -> bool:
         log.warning("not known whether this was said before: %s", error)
         first = True
     if first:
-        log.log(_LEVELS.get(note.kind, logging.WARNING), "%s", note.text)
+        log.log(_LEVELS.get(note.kind.partition("-")[0], logging.WARNING), "%s", note.text)
         _plugged(note)
     return first
 

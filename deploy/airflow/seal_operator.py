@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
@@ -46,6 +47,7 @@ class LandingOperator(BaseOperator):
 class SealOperator(BaseOperator):
     """Seals the hours `first` to `last` as they are landed, or with `late_within_hours` those that later lines touched.
 
+    With `then_verify` the application goes on and verifies them: VerifyOperator then needs none of its own.
     The XCom is a list of what the seals wrote, an object an hour: deploy.backfill.results.
     """
 
@@ -54,10 +56,10 @@ class SealOperator(BaseOperator):
     ui_color = "#e3f2d9"
 
     def __init__(self, *, stream: str, first: str = "", last: str = "", late_within_hours: int = 0, release: str = "",
-                 **kwargs: Any) -> None:
+                 then_verify: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stream, self.first, self.last = stream, first, last
-        self.late_within_hours, self.release = late_within_hours, release
+        self.late_within_hours, self.release, self.then_verify = late_within_hours, release, then_verify
         self._application = ""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -69,7 +71,7 @@ class SealOperator(BaseOperator):
 
     def go_on(self, made: Launcher, todo: list[int], found: dict[str, int], context: Context, **kept: Any) -> NoReturn:
         """The complete hours first, in one application; then those with a gap."""
-        seal = backfill.seals(self.stream, todo, found, asker(context))[0]
+        seal = replace(backfill.seals(self.stream, todo, found, asker(context))[0], then_verify=self.then_verify)
         sealing = {hour for hour, _ in seal.hours}
         self.submit(made, seal, context, todo=[hour for hour in todo if hour not in sealing], **kept)
 
@@ -82,8 +84,7 @@ class SealOperator(BaseOperator):
         except BadUse as error:
             raise AirflowFailException(str(error)) from None
         self._application = app.id
-        rm = made.cluster.yarn.resourcemanagers[0]
-        context["ti"].xcom_push(key=links.KEY, value={"application": app.id, "page": f"{rm}/cluster/app/{app.id}"})
+        link(made, context, app.id)
         hours = [hour for hour, _ in seal.hours]
         self.defer(method_name="resume", trigger=SealTrigger(
             self.stream, hours, app.id, todo=list(todo), done=list(done), since_ms=since_ms))
@@ -105,12 +106,22 @@ class SealOperator(BaseOperator):
         return backfill.results(made.hdfs, paths, done, since_ms) + written
 
     def on_kill(self) -> None:
-        if not self._application:
-            return
-        try:
-            tools.launcher().yarn.kill(self._application)
-        except HashtideError as error:
-            self.log.warning("%s may still run: %s", self._application, error)
+        end(self._application, self.log)
+
+
+def link(made: Launcher, context: Context, app_id: str) -> None:
+    rm = made.cluster.yarn.resourcemanagers[0]
+    context["ti"].xcom_push(key=links.KEY, value={"application": app_id, "page": f"{rm}/cluster/app/{app_id}"})
+
+
+def end(app_id: str, log: Any) -> None:
+    """A person ended the task before it was deferred; afterwards its trigger does this."""
+    if not app_id:
+        return
+    try:
+        tools.launcher().yarn.kill(app_id)
+    except HashtideError as error:
+        log.warning("%s may still run: %s", app_id, error)
 
 
 def marks_of(made: Launcher, stream: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""`backfill`: seal a range of hours from here. `ledger`: what became of each hour's lines."""
+"""`backfill`: seal a range of hours from here."""
 from __future__ import annotations
 
 import argparse
@@ -9,32 +9,21 @@ from deploy import backfill, hdfs, landed
 from deploy.backfill import Seal
 from deploy.config import Cluster
 from deploy.launch import Launcher
-from deploy.tables import Tables
-from deploy.verbs.common import Steps, add_verb, dump, hour, hours, iso, now_ms, open_cluster, table
+from deploy.verbs.common import Steps, add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster
 from deploy.verbs.stream import tools_of
-from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
-
-_FATES = ("counted", "duplicate", "late", "control", "pending")
+from spark_apps.contract import StreamPaths, hour_name
 
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "backfill", run, "Seal the hours of a range again: one batch on YARN, the same rows or a "
                     "higher revision, never a duplicate.", example="backfill --from 2026-03-01T10 --to 2026-03-01T12")
-    _range(verb)
+    add_range(verb)
     verb.add_argument("--release", default="", help="a release in HDFS (default: this checkout's)")
     verb.add_argument("--dry-run", action="store_true", help="only say what would be sealed, through which instant")
-    _range(add_verb(verbs, "ledger", ledger, "What became of the lines of each hour; 1 where an hour does not add up.",
-                    example="ledger --from 2026-03-01T10"))
-
-
-def _range(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--from", dest="first", type=hour, required=True, metavar="HOUR",
-                      help="such as 2026-03-01T10, UTC")
-    verb.add_argument("--to", dest="last", type=hour, metavar="HOUR", help="included (default: the same hour)")
 
 
 def run(args: argparse.Namespace) -> int:
-    wanted = hours(args.first, args.first if args.last is None else args.last)
+    wanted = hours_of(args)
     cluster, files = open_cluster(args)
     found = landed.marks(files, StreamPaths(args.stream, cluster.root))
     backfill.check_range(wanted, found, now_ms())
@@ -90,33 +79,3 @@ def _seal(tools: Launcher, job: Seal, say: Callable[[str], None], release: str =
 def print_sealed(sealed: list[dict[str, Any]]) -> None:
     for one in sealed:
         print(backfill.describe(one))
-
-
-def ledger(args: argparse.Namespace) -> int:
-    wanted = hours(args.first, args.first if args.last is None else args.last)
-    cluster, files = open_cluster(args)
-    columns = ["hour", "revision", "through_ms", "complete", "gap", "lines", *_FATES, "quarantined", "sealed_at"]
-    rows = sorted(Tables(cluster, args.stream, files).rows("ledger", columns, (wanted[0], wanted[-1] + HOUR_MS)),
-                  key=lambda row: row["hour"])
-    found = [{**row, "quarantined": dict(row["quarantined"] or {}), "adds_up": adds_up(row)} for row in rows]
-    if args.json:
-        dump(found)
-    elif found:
-        print(ledger_text(found))
-    else:
-        print(f"No hour of stream {args.stream} is sealed there.")
-    return 0 if found and all(row["adds_up"] for row in found) else 1
-
-
-def adds_up(row: dict[str, Any]) -> bool:
-    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours without a seal yet."""
-    quarantined = sum(dict(row["quarantined"] or {}).values())
-    return bool(row["lines"] == sum(row[fate] or 0 for fate in _FATES) + quarantined)
-
-
-def ledger_text(found: Sequence[dict[str, Any]]) -> str:
-    cells = [[f"{row['hour']:%Y-%m-%dT%H}", str(row["revision"]), f"{row['lines']:,}",
-              *(f"{row[fate] or 0:,}" for fate in _FATES), f"{sum(row['quarantined'].values()):,}",
-              iso(row["through_ms"]), ("" if row["complete"] else f"incomplete: {row['gap']}")
-              + ("" if row["adds_up"] else " DOES NOT ADD UP")] for row in found]
-    return table(cells, ["hour", "rev", "lines", *_FATES, "quarantined", "through", ""])

@@ -57,6 +57,17 @@ def hours(from_ms: int, to_ms: int) -> list[int]:
     return list(range(from_ms, to_ms + 1, HOUR_MS))
 
 
+def add_range(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from", dest="first", type=hour, required=True, metavar="HOUR",
+                      help="such as 2026-03-01T10, UTC")
+    verb.add_argument("--to", dest="last", type=hour, metavar="HOUR", help="included (default: the same hour)")
+
+
+def hours_of(args: argparse.Namespace) -> list[int]:
+    """The hours of `add_range`'s options."""
+    return hours(args.first, args.first if args.last is None else args.last)
+
+
 def open_cluster(args: argparse.Namespace) -> tuple[Cluster, hdfs.Client]:
     cluster = config.load(args.cluster)
     return cluster, hdfs.Client(cluster)

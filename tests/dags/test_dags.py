@@ -62,9 +62,10 @@ class TestEach:
 
     def test_what_loads_the_batch_queue_is_in_its_pool(self, dags: dict[str, Any], name: str) -> None:
         from deploy.airflow.seal_operator import SealOperator
+        from deploy.airflow.verify_operator import VerifyOperator
         from deploy.local.airflow import POOL
 
-        seals = [task for task in dags[name].tasks if isinstance(task, SealOperator)]
+        seals = [task for task in dags[name].tasks if isinstance(task, (SealOperator, VerifyOperator))]
         assert {task.pool for task in seals} <= {POOL["name"]}
         assert {task.pool for task in dags[name].tasks if task not in seals} == {"default_pool"}
 
@@ -75,6 +76,14 @@ def test_a_held_stream_has_no_time_limit_and_never_queues(dags: dict[str, Any]) 
     assert dag.tasks[0].execution_timeout is None
     assert dag.max_active_runs >= 16
     assert sorted(kind.value for kind in dag.allowed_run_types) == ["manual", "operator_triggered"]
+
+
+def test_each_hourly_seal_is_verified_and_a_verification_is_not_tried_again(dags: dict[str, Any]) -> None:
+    dag = dags["hashtag_hourly"]
+    verify = dag.get_task("each.verify")
+    assert verify.retries == 0
+    assert "each.seal" in verify.upstream_task_ids
+    assert dag.get_task("each.seal").retries > 0
 
 
 @pytest.mark.parametrize("bad", [

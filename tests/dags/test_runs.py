@@ -66,8 +66,22 @@ def test_the_hourly_run_seals_every_stream_that_has_anything(world: Batches, dag
     world.mark(hour + 2 * HOUR_MS)
     # dag.test takes the interval that is over at this instant.
     state, tasks = run(dags["hashtag_hourly"], logical_date=at(hour + HOUR_MS))
-    assert (state, tasks) == ("success", {"hours": "success", "each.landing[0]": "success", "each.seal[0]": "success"})
+    assert (state, tasks) == ("success", {"hours": "success", "each.landing[0]": "success", "each.seal[0]": "success",
+                                          "each.verify[0]": "success"})
     assert world.hdfs.read_json(PATHS.seal_result(hour))["hour"] == hour_name(hour)  # type: ignore[index]
+    assert len(world.jobs) == 1, "one application seals and verifies"
+
+
+def test_the_hourly_run_fails_where_nothing_explains_a_row_and_the_seal_stays(world: Batches,
+                                                                             dags: dict[str, Any]) -> None:
+    world.provision()
+    hour = int(world.ms) // HOUR_MS * HOUR_MS - HOUR_MS
+    world.land(hour + 5_000)
+    world.mark(hour + 2 * HOUR_MS)
+    world.unexplained = 2
+    state, tasks = run(dags["hashtag_hourly"], logical_date=at(hour + HOUR_MS))
+    assert (state, tasks["each.seal[0]"], tasks["each.verify[0]"]) == ("failed", "success", "failed")
+    assert world.hdfs.exists(PATHS.seal_result(hour))
 
 
 def test_an_hour_from_before_the_first_line_is_skipped(world: Batches, dags: dict[str, Any]) -> None:

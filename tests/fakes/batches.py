@@ -26,12 +26,14 @@ class Manager(RM):
 
 
 class Batches(World):
-    """`after(s, what)` does something later; `writes`: whether a batch leaves its results, `ends`: how YARN has it."""
+    """`after(s, what)` does something later; `writes`: whether a batch leaves its results, `ends`: how YARN has it;
+    `verifies`: whether one that is to verify comes to it, `unexplained`: the rows that it then finds."""
 
     def __init__(self, takes_ms: int = 6_000) -> None:
         super().__init__(takes_ms)
         self.rm = self.tools.yarn = Manager(self.now_ms)
         self.writes, self.ends, self.late_hours = True, "SUCCEEDED", [0]
+        self.verifies, self.unexplained = True, 0
         self._later: list[tuple[float, Callable[[], Any]]] = []
 
     def provision(self) -> None:
@@ -71,9 +73,13 @@ class Batches(World):
         return Submitter(self.rm, app, there + 1_000)
 
     def _seal(self, job: submit.Job, app: App) -> None:
-        given = dict(zip(job.args[::2], job.args[1::2], strict=True))
+        verify, words = "--then-verify" in job.args, [word for word in job.args if word != "--then-verify"]
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        if "--verify" in given:
+            self._verify(_hours(given["--verify"]), app)
+            return
         if "--hours" in given:
-            sealed = {parse_hour(h): int(t) for h, t in (item.split("=") for item in given["--hours"].split(","))}
+            sealed = _hours(given["--hours"])
         else:
             sealed = {ms: ms + HOUR_MS for ms in self.late_hours}
             self.hdfs.write_json(PATHS.late_result, {"hours": list(sealed), "time_ms": self.now_ms()})
@@ -82,6 +88,26 @@ class Batches(World):
                 "hour": hour_name(hour), "hour_ms": hour, "revision": 1, "changed": True, "rows": 3, "tweets": 2,
                 "complete": "--incomplete" not in given, "gap": given.get("--incomplete", ""), "adds_up": True,
                 "through_ms": through_ms, "time_ms": self.now_ms(), "application": app.id})
+        if verify and self.verifies:
+            self._verify(sealed, app)
+
+    def _verify(self, hours: dict[int, int], app: App) -> None:
+        counts = {"tweets": 2, "originals": 2, "retweets": 0, "quotes": 0, "replies": 0}
+        rows = [{"minute_ms": 0, "tag": "a", "form": "A\x1b[2J", "live": {**counts, "tweets": 3}, "sealed": counts,
+                 "fresh": counts, "reasons": {"unexplained": {"tweets": 0, "ids": []}}}] * self.unexplained
+        late = {"minute_ms": 60_000, "tag": "", "form": "", "live": {**counts, "tweets": 1}, "sealed": counts,
+                "fresh": counts, "reasons": {"late": {"tweets": 5, "ids": ["11", "12", "13", "14", "15"]}}}
+        told = {"unexplained": {"rows": self.unexplained, "tweets": 0}} if rows else {}
+        for hour, through_ms in hours.items():
+            self.hdfs.write_json(PATHS.verify_result(hour), {
+                "hour": hour_name(hour), "hour_ms": hour, "revision": 1, "through_ms": through_ms, "complete": True,
+                "rows": 30, "differing": 1 + len(rows), "unexplained": len(rows),
+                "reasons": {"late": {"rows": 1, "tweets": 5}, **told}, "differences": [*rows, late],
+                "generation": 1, "batch_id": 7, "time_ms": self.now_ms(), "application": app.id})
+
+
+def _hours(text: str) -> dict[int, int]:
+    return {parse_hour(hour): int(through) for hour, through in (item.split("=") for item in text.split(","))}
 
 
 __all__ = ["PATHS", "STREAM", "Batches"]

@@ -28,6 +28,14 @@ def test_what_a_seal_passes_is_understood() -> None:
     assert (again.hours, again.late_within_hours) == ({}, 24)
 
 
+def test_what_a_verification_passes_is_understood() -> None:
+    from deploy import verify
+
+    job = verify.Verify("hashtags", ((TEN, TEN + 4_200_000),), "me")
+    found = batch_args(list(verify.args(job, "/hashtide")))
+    assert (found.verify, found.hours, found.late_within_hours, found.by) == ({TEN: TEN + 4_200_000}, {}, 0, "me")
+
+
 def test_the_instant_of_a_seal_is_a_whole_minute() -> None:
     assert batch_args(["--stream", "a", "--hours", f"2026-03-01T10={TEN + 3_661_234}"]).hours == {TEN: TEN + 3_660_000}
 
@@ -38,7 +46,9 @@ def test_the_instant_of_a_seal_is_a_whole_minute() -> None:
     (["--stream", "a", "--hours", f"2026-03-01T10={TEN}"], "before the end of the hour"),
     (["--stream", "a", "--hours", "yesterday=1"], "expected HOUR=MS"),
     (["--stream", "a", "--late-within-hours", "0"], "expected a whole number from 1 on"),
-    (["--stream", "a"], "--hours --late-within-hours is required"),
+    (["--stream", "a"], "--hours --late-within-hours --verify is required"),
+    (["--stream", "a", "--verify", f"2026-03-01T10={TEN + 3_600_000}", "--then-verify"], "go with a seal"),
+    (["--stream", "a", "--verify", f"2026-03-01T10={TEN + 3_600_000}", "--late-within-hours", "1"], "not allowed with"),
 ])
 def test_bad_arguments_are_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,7 +1,6 @@
 """Which hours are sealed through which instant, what is asked of the batch, and what is believed of it."""
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -108,8 +107,9 @@ def test_the_batch_understands_its_arguments() -> None:
     read = batch_args(list(backfill.args(seal, "/hashtide")))
     assert read.hours == {HOUR: ENOUGH, HOUR + HOUR_MS: ENOUGH + HOUR_MS}
     assert (read.paths, read.incomplete, read.by) == (StreamPaths(STREAM), "x is at 10:00", "me")
-    late = batch_args(list(backfill.args(Seal(STREAM, late_within_hours=24), "/hashtide")))
-    assert (late.hours, late.late_within_hours) == ({}, 24)
+    assert not read.then_verify
+    late = batch_args(list(backfill.args(Seal(STREAM, late_within_hours=24, then_verify=True), "/hashtide")))
+    assert (late.hours, late.late_within_hours, late.then_verify) == ({}, 24, True)
 
 
 @pytest.mark.parametrize("given", [
@@ -186,21 +186,3 @@ def test_a_dry_run_submits_nothing(world: Batches, monkeypatch: Any, capsys: Any
     assert call(world, monkeypatch, "backfill", "--from", "2026-03-01T10", "--dry-run") == 0
     assert capsys.readouterr().out == "Would seal 2026-03-01T10 through 2026-03-01T11:10:00Z\n"
     assert not world.jobs
-
-
-LEDGER = {"hour": datetime(2026, 3, 1, 10, tzinfo=timezone.utc), "revision": 1, "through_ms": ENOUGH, "complete": True,
-          "gap": "", "lines": 10, "counted": 6, "duplicate": 1, "late": 1, "control": 1, "pending": 0,
-          "quarantined": [("no_id", 1)], "sealed_at": datetime(2026, 3, 1, 12, tzinfo=timezone.utc)}
-
-
-@pytest.mark.parametrize("rows,code,said", [
-    ([LEDGER], 0, "2026-03-01T10  1    10     6"), ([{**LEDGER, "lines": 11}], 1, "DOES NOT ADD UP"),
-    ([{**LEDGER, "complete": False, "gap": "x is at 10:00"}], 0, "incomplete: x is at 10:00"),
-    ([], 1, "No hour of stream a is sealed there.")])
-def test_the_ledger_adds_up_or_the_answer_is_no(world: Batches, monkeypatch: Any, capsys: Any,
-                                               rows: list[dict[str, Any]], code: int, said: str) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr("deploy.tables.Tables.rows", lambda self, *given: asked.append(given) or iter(rows))
-    assert call(world, monkeypatch, "ledger", "--from", "2026-03-01T10") == code
-    assert said in capsys.readouterr().out
-    assert asked[0][2] == (HOUR, HOUR + HOUR_MS)

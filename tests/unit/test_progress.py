@@ -29,6 +29,7 @@ def progress(batch_id: int, *, lines: int = 10, duplicates: int = 1, late: int =
     return {
         "batchId": batch_id, "timestamp": "2026-03-01T10:00:00.000Z", "durationMs": took,
         "eventTime": {"watermark": "2026-03-01T09:50:00.000Z"},
+        "sources": [{"startOffset": {"logOffset": batch_id}, "endOffset": {"logOffset": batch_id + 1}}],
         "stateOperators": [{"numRowsTotal": 77, "memoryUsedBytes": 5, "numRowsDroppedByWatermark": late,
                             "customMetrics": {"numDroppedDuplicateRows": duplicates}}],
         "observedMetrics": {"fates": {"lines": lines, "tweets": lines - 3, "clamped": 0, "arrival_ms": arrival_ms,
@@ -45,6 +46,7 @@ def test_a_batch_is_told_by_its_lines_fates_and_times() -> None:
     assert (line["batch_id"], line["lines"], line["late"], line["duplicates"]) == (4, 10, 2, 1)
     assert line["fates"]["not_json"] == 2
     assert line["batch_s"] == 2.0
+    assert (line["watermark"], line["source_offset"]) == ("2026-03-01T09:50:00.000Z", 5)
 
 
 def test_an_idle_trigger_is_no_batch() -> None:

@@ -1,0 +1,90 @@
+"""`ledger`: what became of each hour's lines, and with --quarantine the lines that were put aside."""
+from __future__ import annotations
+
+import argparse
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from deploy import quarantine
+from deploy.quarantine import Line
+from deploy.tables import Tables
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, table
+from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
+
+_FATES = ("counted", "duplicate", "late", "control", "pending")
+#: Characters of a line that a terminal shows.
+_SHOWN = 80
+
+
+def add_to(verbs: Any) -> None:
+    verb = add_verb(verbs, "ledger", run, "What became of the lines of each hour; 1 where an hour does not add up.",
+                    example="ledger --from 2026-03-01T10 --quarantine")
+    add_range(verb)
+    verb.add_argument("--quarantine", action="store_true",
+                      help="instead the lines that were put aside: reason, file, line number, body (whole with --json)")
+
+
+def run(args: argparse.Namespace) -> int:
+    return put_aside(args) if args.quarantine else ledger(args)
+
+
+def ledger(args: argparse.Namespace) -> int:
+    wanted = hours_of(args)
+    cluster, files = open_cluster(args)
+    columns = ["hour", "revision", "through_ms", "complete", "gap", "lines", *_FATES, "quarantined", "sealed_at"]
+    rows = sorted(Tables(cluster, args.stream, files).rows("ledger", columns, (wanted[0], wanted[-1] + HOUR_MS)),
+                  key=lambda row: row["hour"])
+    found = [{**row, "quarantined": dict(row["quarantined"] or {}), "adds_up": adds_up(row)} for row in rows]
+    if args.json:
+        dump(found)
+    elif found:
+        print(ledger_text(found))
+    else:
+        print(f"No hour of stream {args.stream} is sealed there.")
+    return 0 if found and all(row["adds_up"] for row in found) else 1
+
+
+def adds_up(row: dict[str, Any]) -> bool:
+    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours without a seal yet."""
+    quarantined = sum(dict(row["quarantined"] or {}).values())
+    return bool(row["lines"] == sum(row[fate] or 0 for fate in _FATES) + quarantined)
+
+
+def ledger_text(found: Sequence[dict[str, Any]]) -> str:
+    cells = [[f"{row['hour']:%Y-%m-%dT%H}", str(row["revision"]), f"{row['lines']:,}",
+              *(f"{row[fate] or 0:,}" for fate in _FATES), f"{sum(row['quarantined'].values()):,}",
+              iso(row["through_ms"]), ("" if row["complete"] else f"incomplete: {row['gap']}")
+              + ("" if row["adds_up"] else " DOES NOT ADD UP")] for row in found]
+    return table(cells, ["hour", "rev", "lines", *_FATES, "quarantined", "through", ""])
+
+
+def put_aside(args: argparse.Namespace) -> int:
+    wanted = hours_of(args)
+    cluster, files = open_cluster(args)
+    found = quarantine.lines(files, StreamPaths(args.stream, cluster.root), wanted)
+    if args.json:
+        dump([whole(line) for line in found])
+        return 0
+    rows = [[hour_name(line.hour), line.reason, line.file, str(line.line), f"{len(line.body):,}", shown(line.body)]
+            for line in found]
+    print(table(rows, ["hour", "reason", "file", "line", "bytes", "body"]) if rows else
+          f"No line of stream {args.stream} was put aside there.")
+    return 0
+
+
+def whole(line: Line) -> dict[str, Any]:
+    """As JSON; bytes that are no UTF-8 as body_base64 instead of body."""
+    said = {"hour": hour_name(line.hour), "reason": line.reason, "file": line.file, "line": line.line,
+            "bytes": len(line.body)}
+    try:
+        return {**said, "body": line.body.decode()}
+    except UnicodeDecodeError:
+        return {**said, "body_base64": base64.b64encode(line.body).decode()}
+
+
+def shown(body: bytes) -> str:
+    """The beginning of a line. What could steer a terminal, and what is no UTF-8, is written as its number."""
+    text = body[:8 * _SHOWN].decode(errors="backslashreplace")
+    escaped = [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_SHOWN]]
+    return "".join(escaped) + ("…" if len(text) > _SHOWN or len(body) > 8 * _SHOWN else "")
