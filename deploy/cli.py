@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from deploy.config import home
 from deploy.errors import HashtideError
-from deploy.verbs import backfill, ingest, local, results, sql, stream, tests
+from deploy.verbs import backfill, ingest, ledger, local, results, sql, stream, tests, verify
 from deploy.verbs.parsing import Parser
 
 EPILOG = """\
@@ -21,6 +21,7 @@ examples:
   deploy/hashtide status                      every process, the stream, how fresh its counts are
   deploy/hashtide stream stop                 finish the running batch, then stop
   deploy/hashtide backfill --from 2026-03-01T10 --to 2026-03-01T12
+  deploy/hashtide verify --from 2026-03-01T10    why stream and seal differ, row by row
   deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
   deploy/hashtide down                        stop what `up` started; data stays
 
@@ -33,7 +34,7 @@ def parser() -> Parser:
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for family in (local, results, sql, stream, backfill, ingest, tests):
+    for family in (local, results, sql, stream, backfill, ledger, verify, ingest, tests):
         family.add_to(verbs)
     return top
 
