@@ -5,15 +5,15 @@ Needs the `deltalake` package; imported when a table is opened, so that the rest
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from deploy.config import Cluster
 from deploy.errors import Unreachable
-from spark_apps.contract import ALL_TWEETS, HOUR_MS, MEASURES, MINUTE_MS, StreamPaths
+from deploy.top import Asked, Top, look
+from spark_apps.contract import HOUR_MS, MEASURES, StreamPaths
+from spark_apps.windows import hours_of
 
 #: (minute in ms since 1970, tag, form) and its measures in the order of contract.MEASURES.
 Counts = dict[tuple[int, str, str], tuple[int, ...]]
@@ -27,33 +27,13 @@ class Files(Protocol):
     def list(self, path: str) -> list[str]: ...
 
 
-@dataclass(frozen=True)
-class TopTag:
-    """A tag of a window: its display form is the most frequent one, ties by code-point order."""
-
-    rank: int
-    tag: str
-    display: str
-    tweets: int
-
-
-@dataclass(frozen=True)
-class Top:
-    """The most frequent tags of [from_ms, to_ms); `all_tweets` of any tag or none."""
-
-    from_ms: int
-    to_ms: int
-    all_tweets: int
-    tags: list[TopTag]
-
-
 class Tables:
     """The tables of one stream, each read at the version that is newest when asked."""
 
     def __init__(self, cluster: Cluster, stream: str, files: Files) -> None:
         self.cluster = cluster
         self.paths = StreamPaths(stream, cluster.root)
-        self._files = files
+        self.files = files
 
     def rows(self, table: str, columns: list[str], hours: tuple[int, int] | None = None,
              hour_column: str = "hour") -> Iterator[dict[str, Any]]:
@@ -71,22 +51,17 @@ class Tables:
         columns = ["hour", "revision", "through_ms", "counts_version", "complete"]
         return {_ms(row["hour"]): row for row in self.rows("ledger", columns, hours)}
 
+    def reading(self) -> Reading:
+        """Everything further of one state of the tables."""
+        return Reading(self)
+
     def counts(self, from_ms: int, to_ms: int) -> Counts:
         """Counts of the minutes in [from_ms, to_ms)."""
-        hours = (from_ms - from_ms % HOUR_MS, to_ms)
-        sealed = set(self.sealed(hours))
-        key = ["hour", "window_start", "tag", "form", *MEASURES]
-        sums: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0] * len(MEASURES))
-        final = (row for row in self.rows("counts", key, hours) if _ms(row["hour"]) in sealed)
-        live = (row for row in self.live(key, hours) if _ms(row["hour"]) not in sealed)
-        for source in (final, live):
-            for row in source:
-                minute = _ms(row["window_start"])
-                if from_ms <= minute < to_ms:
-                    cell = sums[minute, row["tag"], row["form"]]
-                    for i, measure in enumerate(MEASURES):
-                        cell[i] += row[measure]
-        return {at: tuple(cell) for at, cell in sums.items()}
+        key = ["window_start", "tag", "form"]
+        found = self.reading().current([*key, *MEASURES], [(from_ms, to_ms)])
+        summed = found.group_by(key).aggregate([(name, "sum") for name in MEASURES])
+        return {(_ms(row["window_start"]), row["tag"], row["form"]): tuple(row[f"{name}_sum"] for name in MEASURES)
+                for row in summed.to_pylist()}
 
     def live(self, columns: list[str], hours: tuple[int, int] | None = None) -> Iterator[dict[str, Any]]:
         """Increments of the newest generation, and of each parent through the batch that its child came from."""
@@ -98,33 +73,36 @@ class Tables:
 
     def lineage(self) -> dict[int, int | None]:
         """Which batches of which generation count: {generation: last batch, None for all}."""
-        numbers = [int(name[1:5]) for name in self._files.list(self.paths.generations) if name.endswith(".json")]
+        numbers = [int(name[1:5]) for name in self.files.list(self.paths.generations) if name.endswith(".json")]
         kept: dict[int, int | None] = {}
         number, last = max(numbers, default=1), None
         while True:
             kept[number] = last
-            made = self._files.read_json(self.paths.generation(number)) or {}
+            made = self.files.read_json(self.paths.generation(number)) or {}
             if made.get("parent") is None:
                 return kept
             number, last = int(str(made["parent"]).lstrip("g")), int(made["through_batch"])
 
     def newest_minute(self, now_ms: int) -> int | None:
-        """The newest minute that has counts, looking back a day from an hour ahead of now; else over everything."""
-        for hours in ((now_ms - 2 * HOUR_MS, now_ms + HOUR_MS), (now_ms - 24 * HOUR_MS, now_ms + HOUR_MS), None):
-            minutes = [_ms(row["window_start"]) for name in ("counts_live", "counts")
-                       for row in self.rows(name, ["window_start"], hours)]
-            if minutes:
-                return max(minutes)
-        return None
+        """The newest minute that has counts, up to an hour ahead of now; where all is later, the newest of all."""
+        newest = [at for name in ("counts_live", "counts") for at in self._newest_of_files(name)]
+        return max((at for at in newest if at < now_ms + HOUR_MS), default=max(newest, default=None))
 
-    def top(self, now_ms: int, minutes: int = 10, n: int = 10) -> Top | None:
-        """The n most frequent tags of the `minutes` ending with the newest counted one; None while nothing is."""
-        newest = self.newest_minute(now_ms)
-        if newest is None:
-            return None
-        to_ms = newest + MINUTE_MS
-        from_ms = to_ms - minutes * MINUTE_MS
-        return rank(self.counts(from_ms, to_ms), from_ms, to_ms, n)
+    def top(self, now_ms: int, asked: Asked | None = None) -> Top | None:
+        """The tags of a window, by default of the ten minutes that end with the newest counted one; see deploy.top."""
+        return look(self, now_ms, asked or Asked())
+
+    def _newest_of_files(self, table: str) -> list[int]:
+        """The newest minute of each file, as the table's log says: no file is read."""
+        opened = self._open(table)
+        if opened is None:
+            return []
+        import pyarrow as pa
+
+        files = pa.table(opened.get_add_actions(flatten=True))
+        if "max.window_start" not in files.schema.names:
+            return []
+        return [_ms(at) for at in files["max.window_start"].to_pylist() if at]
 
     def _open(self, table: str) -> Any:
         from deltalake import DeltaTable
@@ -144,21 +122,65 @@ class Tables:
                               "see `deploy/hashtide status`") from None
 
 
-def rank(counts: Counts, from_ms: int, to_ms: int, n: int) -> Top:
-    """Sums of a window, most tweets first, ties by key."""
-    tweets: dict[str, int] = defaultdict(int)
-    forms: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for (_, tag, form), measures in counts.items():
-        tweets[tag] += measures[0]
-        forms[tag][form] += measures[0]
-    all_tweets = tweets.pop(ALL_TWEETS, 0)
-    best = sorted(tweets.items(), key=lambda item: (-item[1], item[0]))[:n]
-    return Top(from_ms, to_ms, all_tweets,
-               [TopTag(i, tag, display(forms[tag].items()), count) for i, (tag, count) in enumerate(best, 1)])
+class Reading:
+    """One state of the tables. The ledger is read first: an hour that is sealed meanwhile is whole in either place."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._opened: dict[str, Any] = {}
+        self._sealed: dict[int, int] | None = None
+        self._lineage: dict[int, int | None] | None = None
+
+    def sealed(self) -> dict[int, int]:
+        """Revision by sealed hour (ms)."""
+        if self._sealed is None:
+            rows = self._tables.rows("ledger", ["hour", "revision"])
+            self._sealed = {_ms(row["hour"]): int(row["revision"]) for row in rows}
+        return self._sealed
+
+    def current(self, columns: list[str], spans: Sequence[tuple[int, int]]) -> Any:
+        """An Arrow table of what counts now in these [from, to) ms, increments not added up; only their hours are read.
+
+        The spans have to lie apart.
+        """
+        import pyarrow as pa
+
+        parts = [self._read(table, columns, spans) for table in ("counts", "counts_live")]
+        found = [part for part in parts if part is not None]
+        if found:
+            return pa.concat_tables(found, promote_options="permissive")
+        types = {"window_start": pa.timestamp("us", "UTC"), "tag": pa.string(), "form": pa.string(),
+                 "authors": pa.binary()}
+        return pa.table({name: pa.array([], types.get(name, pa.int64())) for name in columns})
+
+    def _read(self, table: str, columns: list[str], spans: Sequence[tuple[int, int]]) -> Any:
+        filters = []
+        for from_ms, to_ms in spans:
+            hours = [_instant(at) for at in hours_of(from_ms, to_ms) if (at in self.sealed()) == (table == "counts")]
+            if hours:
+                filters.append([("hour", "in", hours), ("window_start", ">=", _instant(from_ms)),
+                                ("window_start", "<", _instant(to_ms))])
+        if table not in self._opened:
+            self._opened[table] = self._tables._open(table) if filters else None
+        opened = self._opened[table]
+        if opened is None or not filters:
+            return None
+        if table == "counts":
+            return opened.to_pyarrow_table(columns=columns, filters=filters)
+        if self._lineage is None:
+            self._lineage = self._tables.lineage()
+        found = opened.to_pyarrow_table(columns=[*columns, "generation", "batch_id"], filters=filters)
+        return found.filter(_kept(self._lineage)).select(columns)
 
 
-def display(forms: Iterable[tuple[str, int]]) -> str:
-    return min(forms, key=lambda item: (-item[1], item[0]))[0]
+def _kept(lineage: dict[int, int | None]) -> Any:
+    import pyarrow.compute as pc
+
+    kept = pc.scalar(False)
+    for generation, last in lineage.items():
+        mine = pc.field("generation") == generation
+        kept = kept | (mine if last is None else mine & (pc.field("batch_id") <= last))
+    return kept
 
 
 def _instant(ms: int) -> datetime:

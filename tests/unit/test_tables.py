@@ -14,8 +14,13 @@ import pytest
 from deltalake import write_deltalake
 
 from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
-from deploy.tables import Tables, display
+from deploy.rollup import Tally
+from deploy.tables import Tables
+from deploy.top import Asked, TopTag
+from deploy.trending import Trending
 from spark_apps.contract import HOUR_MS, MEASURES, MINUTE_MS, StreamPaths
+from spark_apps.windows import Trend, Windows
+from tests.fakes.sketches import sketch
 
 TEN = 1_772_359_200_000   # 2026-03-01T10:00Z
 STAMP = pa.timestamp("us", tz="UTC")
@@ -45,15 +50,23 @@ class Stream:
         self.root, self.paths = root, StreamPaths("hashtags")
         self.tables = Tables(cluster, "hashtags", Directory(root))
 
-    def live(self, minute: int, tag: str, form: str, tweets: int, generation: int = 1, batch: int = 0) -> None:
+    def live(self, minute: int, tag: str, form: str, tweets: int, generation: int = 1, batch: int = 0,
+             authors: range = range(0)) -> None:
         self._append("counts_live", minute, tag, form, tweets, {
+            "authors": pa.array([sketch(authors)], pa.binary()),
             "generation": pa.array([generation], pa.int32()), "batch_id": pa.array([batch], pa.int64())})
 
-    def final(self, minute: int, tag: str, form: str, tweets: int) -> None:
-        self._append("counts", minute, tag, form, tweets, {"revision": pa.array([1], pa.int32())})
+    def final(self, minute: int, tag: str, form: str, tweets: int, authors: range = range(0)) -> None:
+        self._append("counts", minute, tag, form, tweets, {
+            "authors": pa.array([sketch(authors)], pa.binary()), "revision": pa.array([1], pa.int32())})
 
-    def seal(self, hour_ms: int) -> None:
-        self._write("ledger", {"hour": stamps(hour_ms), "revision": pa.array([1], pa.int32()),
+    def landed(self, minute: int) -> None:
+        file = self.root / self.paths.through("x").lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"through_ms": TEN + minute * MINUTE_MS}))
+
+    def seal(self, hour_ms: int, revision: int = 1) -> None:
+        self._write("ledger", {"hour": stamps(hour_ms), "revision": pa.array([revision], pa.int32()),
                                "through_ms": pa.array([hour_ms + HOUR_MS]), "counts_version": pa.array([0]),
                                "complete": pa.array([True])}, [])
 
@@ -137,7 +150,7 @@ def test_top_ends_with_the_newest_minute_and_leaves_the_row_of_all_tweets_aside(
     stream.live(0, "old", "old", 50)
     for tag, n in (("", 9), ("b", 4), ("a", 4), ("c", 5)):
         stream.live(20, tag, tag, n)
-    top = stream.tables.top(TEN + HOUR_MS, minutes=5, n=2)
+    top = stream.tables.top(TEN + HOUR_MS, Asked(Windows.of("5m"), k=2))
     assert top is not None
     assert (top.from_ms, top.to_ms, top.all_tweets) == (TEN + 16 * MINUTE_MS, TEN + 21 * MINUTE_MS, 9)
     assert [(t.rank, t.tag, t.tweets) for t in top.tags] == [(1, "c", 5), (2, "a", 4)]
@@ -153,7 +166,63 @@ def test_a_tag_is_shown_in_its_most_frequent_form(stream: Stream) -> None:
 
 
 def test_of_two_forms_as_frequent_the_lower_code_points_win() -> None:
-    assert display([("b", 1), ("B", 1), ("a", 0)]) == "B"
+    assert Tally(forms={"b": 1, "B": 1, "a": 0}).display == "B"
+
+
+def test_an_author_counts_once_in_a_window_whatever_minute_form_or_table_has_him(stream: Stream) -> None:
+    stream.final(59, "kpop", "kpop", 4, authors=range(0, 4))
+    stream.seal(TEN)
+    stream.live(60, "kpop", "KPOP", 5, authors=range(2, 7))
+    stream.live(60, "kpop", "kpop", 1, authors=range(3, 4), batch=1)
+    top = stream.tables.top(TEN + 2 * HOUR_MS)
+    assert top is not None and isinstance(top.tags[0], TopTag)
+    assert (top.tags[0].tweets, top.tags[0].authors) == (10, 7)
+
+
+def test_a_window_ends_at_whole_slides(stream: Stream) -> None:
+    stream.live(16, "a", "a", 1)
+    for slide, end in (("1m", 17), ("5m", 20), ("15m", 30)):
+        top = stream.tables.top(TEN + HOUR_MS, Asked(Windows.of("15m", slide)))
+        assert top is not None and (top.from_ms, top.to_ms) == (TEN + (end - 15) * MINUTE_MS, TEN + end * MINUTE_MS)
+
+
+def test_of_a_past_window_the_last_that_ended_by_then_is_shown(stream: Stream) -> None:
+    for minute in (3, 9, 30):
+        stream.live(minute, f"at{minute}", f"at{minute}", 1)
+    top = stream.tables.top(TEN + HOUR_MS, Asked(Windows.of("5m", "5m"), at_ms=TEN + 14 * MINUTE_MS))
+    assert top is not None and [tag.tag for tag in top.tags] == ["at9"]
+
+
+@pytest.mark.parametrize("landed,sealed,said", [
+    (0, [], "open"), (69, [], "open"), (70, [], "closed"), (70, [(0, 1)], "closed"),
+    (70, [(0, 2), (1, 2)], "sealed, revision 2"), (70, [(0, 1), (1, 3)], "sealed, revisions 1, 3")])
+def test_a_window_is_open_closed_or_sealed(
+        landed: int, sealed: list[tuple[int, int]], said: str, stream: Stream) -> None:
+    stream.live(69, "a", "a", 1)
+    if landed:
+        stream.landed(landed)
+    for hour, revision in sealed:
+        stream.seal(TEN + hour * HOUR_MS, revision)
+    top = stream.tables.top(TEN + 2 * HOUR_MS, Asked(Windows.of("20m")))
+    assert top is not None and top.said == said
+
+
+@pytest.mark.parametrize("trend", [Trend(Windows.of("10m"), before=3), Trend.daily(Windows.of("10m"), before=3)])
+def test_a_trend_is_read_from_the_windows_before_and_from_no_other_minute(trend: Trend, stream: Stream) -> None:
+    step = trend.step_ms // MINUTE_MS
+    for n in range(6):
+        # The fourth and fifth window before are not asked for; nor is, by days, the minute after the window.
+        for minute in (-n * step, -n * step + 1):
+            factor = 1_000 if n > 3 or (minute % 10 and step > 10) else 1
+            stream.live(minute, "", "", 100 * factor, authors=range(9))
+            stream.live(minute, "a", "A", 9 * factor if n else 40, authors=range(n, n + 4))
+    end = TEN + (1 if step > 10 else 2) * MINUTE_MS
+    top = stream.tables.top(TEN + HOUR_MS, Asked(trend.windows, trend=trend, at_ms=end))
+    assert top is not None and isinstance(top.tags[0], Trending)
+    (tag,), minutes = top.tags, 1 if step > 10 else 2
+    assert (tag.tweets, tag.all_tweets, tag.tweets_before, tag.all_before) == (
+        40 * minutes, 100 * minutes, 27 * minutes, 300 * minutes)
+    assert (tag.delta, tag.display, tag.authors, tag.rank_change) == (31 * minutes, "A", 4, 0)
 
 
 def test_a_command_that_has_read_a_table_ends_as_it_said(stream: Stream) -> None:

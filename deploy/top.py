@@ -1,0 +1,124 @@
+"""The tags of one window, by count or by trend, and how final that window is. Roll-ups are those of deploy.rollup."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from deploy import landed
+from deploy.rollup import Row, Tally, earlier, most_frequent, tally
+from deploy.trending import Trending, trending
+from spark_apps.contract import ALL_TWEETS, MEASURES, MINUTE_MS
+from spark_apps.windows import Trend, Windows, hours_of
+
+if TYPE_CHECKING:
+    from deploy.tables import Reading, Tables
+
+OPEN, CLOSED, SEALED = "open", "closed", "sealed"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """k tags of the newest window, or of the last one that ended by `at_ms`; by trend where one is given."""
+
+    windows: Windows = Windows(10 * MINUTE_MS)
+    k: int = 10
+    trend: Trend | None = None
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class TopTag:
+    """A tag of a window: its display form is the most frequent one, ties by code-point order."""
+
+    rank: int
+    tag: str
+    display: str
+    tweets: int
+    originals: int
+    retweets: int
+    quotes: int
+    replies: int
+    authors: int
+
+
+@dataclass(frozen=True)
+class Top:
+    """The first tags of [from_ms, to_ms); `all_tweets` of any tag or none.
+
+    state: open (not all that arrived before its end is landed), closed, or sealed (each hour it touches is);
+    revisions: those of its hours by the hour's ms, where they are sealed.
+    """
+
+    from_ms: int
+    to_ms: int
+    all_tweets: int
+    tags: list[TopTag] | list[Trending]
+    state: str = OPEN
+    revisions: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """`open`, `closed` or `sealed, revision 2`."""
+        if self.state != SEALED:
+            return self.state
+        numbers = sorted(set(self.revisions.values()))
+        return f"sealed, revision{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def look(tables: Tables, now_ms: int, asked: Asked) -> Top | None:
+    """None while nothing is counted."""
+    newest = tables.newest_minute(now_ms)
+    if newest is None:
+        return None
+    from_ms, to_ms = (asked.windows.with_minute(newest) if asked.at_ms is None else asked.windows.ended(asked.at_ms))
+    reading = tables.reading()
+    now = tally(_rows(reading, from_ms, to_ms), from_ms, to_ms)
+    total = now[ALL_TWEETS].tweets if ALL_TWEETS in now else 0
+    tags: Any = _frequent(now, asked.k) if asked.trend is None else _trending(reading, now, asked.trend, to_ms, asked.k)
+    revisions = {at: reading.sealed()[at] for at in hours_of(from_ms, to_ms) if at in reading.sealed()}
+    return Top(from_ms, to_ms, total, tags, _state(tables, from_ms, to_ms, revisions), revisions)
+
+
+def _frequent(now: dict[str, Tally], k: int) -> list[TopTag]:
+    return [TopTag(rank=rank, tag=tag, display=mine.display, authors=mine.authors,
+                   **dict(zip(MEASURES, mine.measures, strict=True)))
+            for rank, (tag, mine) in enumerate(most_frequent(now, k), 1)]
+
+
+def _trending(reading: Reading, now: dict[str, Tally], trend: Trend, to_ms: int, k: int) -> list[Trending]:
+    first, last = trend.earlier(to_ms, 1)
+    previous = tally(_rows(reading, first, last), first, last)
+    windows = [trend.earlier(to_ms, n) for n in range(trend.before + 1, -1, -1)]
+    side_by_side = trend.step_ms == trend.windows.length_ms
+    spans = [(windows[0][0], windows[-1][1])] if side_by_side else windows
+    found = reading.current(["window_start", "tag", "tweets"], spans).group_by(["window_start", "tag"]).aggregate(
+        [("tweets", "sum")])
+    at = _ms(found["window_start"])
+    minutes = zip(at, found["tag"].to_pylist(), found["tweets_sum"].to_pylist(), strict=True)
+    return trending(now, previous, earlier(minutes, trend, to_ms), k)
+
+
+def _rows(reading: Reading, from_ms: int, to_ms: int) -> list[Row]:
+    found = reading.current(["window_start", "tag", "form", *MEASURES, "authors"], [(from_ms, to_ms)])
+    measures = zip(*(found[name].to_pylist() for name in MEASURES), strict=True)
+    return [Row(*row) for row in zip(_ms(found["window_start"]), found["tag"].to_pylist(), found["form"].to_pylist(),
+                                     measures, found["authors"].to_pylist(), strict=True)]
+
+
+def _ms(column: Any) -> list[int]:
+    import pyarrow as pa
+
+    return [us // 1_000 for us in column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()]
+
+
+def _state(tables: Tables, from_ms: int, to_ms: int, revisions: dict[int, int]) -> str:
+    if len(revisions) == len(hours_of(from_ms, to_ms)):
+        return SEALED
+    last = hours_of(from_ms, to_ms)[-1]
+    return OPEN if landed.through(landed.marks(tables.files, tables.paths), last).gap(to_ms) else CLOSED
+
+
+def minute(text: str) -> int:
+    """`2026-03-01T10:15` (UTC) as ms; ValueError otherwise."""
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=timezone.utc).timestamp()) * 1000
