@@ -15,8 +15,8 @@ Figure = Callable[[str], None]
 def test_up_ends_with_the_top_tags_the_addresses_and_the_login(machine: Laptop, up: Said, figure: Figure) -> None:
     assert up.code == 0, up.text
     figure(f"up, everything installed: counts after {up.seconds:.0f} s")
-    assert re.search(r"^Top tags of hashtags, \d\d:\d\d to \d\d:\d\d UTC \([\d,]+ tweets\)$", up.out, re.MULTILINE)
-    assert len(re.findall(r"^ +\d+\. #\S+ +[\d,]+$", up.out, re.MULTILINE)) == 10
+    assert re.search(r"^Top tags of hashtags, .+ UTC, 10m \([\d,]+ tweets\): (open|closed)", up.out, re.MULTILINE)
+    assert len(re.findall(r"^ *\d+\.  #\S+ +[\d,]+ +[\d,]+$", up.out, re.MULTILINE)) == 10
     assert f"http://127.0.0.1:{machine.ports.airflow}  login admin, password in " in up.out
     assert f"YARN     http://127.0.0.1:{machine.ports.resourcemanager_web}" in up.out
     assert up.seconds < 600
