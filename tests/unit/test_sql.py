@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -177,6 +178,17 @@ def test_a_question_about_one_hour_reads_no_file_of_another(stream: Stream, wher
     assert stream.ask(f"SELECT tag, tweets FROM current_counts WHERE {where}") == [("a", 1)]  # noqa: S608
     with pytest.raises(Unreachable, match="could not be read"):
         stream.ask("SELECT tag, tweets FROM current_counts")
+
+
+def test_a_time_in_a_statement_is_utc_wherever_the_machine_is(
+        stream: Stream, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    stream.live(row(0, "a", 1))
+    request.addfinalizer(time.tzset)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert stream.ask("SELECT hour::VARCHAR FROM current_counts WHERE hour = '2026-03-01 10:00'") == [
+            ("2026-03-01 10:00:00+00",)]
 
 
 # tables
