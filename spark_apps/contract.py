@@ -128,6 +128,12 @@ class StreamPaths:
         """Directory of <generation>-<epoch>.a<attempt>-<hour>.jsonl: files, lines, fates, watermark of each batch."""
         return f"{self.progress}/batches"
 
+    @property
+    def offsets(self) -> str:
+        """Directory of <generation>-<epoch>.a<attempt>-<hour>.jsonl: watermark and end of the last batches that a
+        driver found in its checkpoint when it started: one that was killed has not told of its own last ones."""
+        return f"{self.progress}/offsets"
+
     def result(self, epoch: int) -> str:
         """How the newest attempt of this epoch ended: {"reason": "stop" | "fenced" | error class, "error": one
         line, empty where nothing failed, "batch_id", ...}."""

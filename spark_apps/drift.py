@@ -156,16 +156,28 @@ def choose(tweets: Sequence[Choice], left: dict[Key, Vector]) -> list[tuple[int,
     chosen = [0] * len(tweets)
     for tweet in tweets:
         _apply(left, tweet.options[0][1], -1)
-    improved = True
-    while improved:
+    while True:
+        # Whoever gains most goes first: a tweet with tags says more of itself than one that is only in the sum.
+        gains = sorted((_best(left, tweet, chosen[n])[0], n) for n, tweet in enumerate(tweets))
         improved = False
-        for n, tweet in enumerate(tweets):
-            _apply(left, tweet.options[chosen[n]][1], 1)
-            costs = [_cost(left, delta) for _, delta in tweet.options]
-            best = min(range(len(costs)), key=lambda i: (costs[i], i != chosen[n]))
-            improved, chosen[n] = improved or costs[best] < costs[chosen[n]], best
-            _apply(left, tweet.options[best][1], -1)
+        for n in (n for gain, n in gains if gain < 0):
+            gain, best = _best(left, tweets[n], chosen[n])
+            if gain < 0:
+                _apply(left, tweets[n].options[chosen[n]][1], 1)
+                _apply(left, tweets[n].options[best][1], -1)
+                chosen[n], improved = best, True
+        if not improved:
+            break
     return [(tweet.identity, tweet.options[n]) for tweet, n in zip(tweets, chosen, strict=True)]
+
+
+def _best(left: dict[Key, Vector], tweet: Choice, chosen: int) -> tuple[int, int]:
+    """(what changes if another possibility is chosen, never more than 0; which)."""
+    _apply(left, tweet.options[chosen][1], 1)
+    costs = [_cost(left, delta) for _, delta in tweet.options]
+    _apply(left, tweet.options[chosen][1], -1)
+    best = min(range(len(costs)), key=lambda i: (costs[i], i != chosen))
+    return costs[best] - costs[chosen], best
 
 
 def _apply(left: dict[Key, Vector], delta: Mapping[Key, Vector], sign: int) -> None:

@@ -81,13 +81,14 @@ class History:
     def _batches(self, hour: int) -> dict[int, Batch]:
         """Of the batches since the hour's first lines: nothing is committed before it has arrived."""
         generations, since = tuple(map(generation_name, self.kept)), hour_name(hour - AHEAD_MS)
-        names = [name for name in self.files.list(self.paths.batches)
+        found = [(name, f"{directory}/{name}") for directory in (self.paths.offsets, self.paths.batches)
+                 for name in self.files.list(directory)
                  if name.startswith(generations) and name.removesuffix(".jsonl")[-len(since):] >= since]
         known: dict[int, Batch] = {}
         # A child goes on with its parent's numbers.
         for generation in reversed(self.kept):
-            last, mine = self.kept[generation], [f"{self.paths.batches}/{name}" for name in names
-                                                 if name.startswith(generation_name(generation))]
+            last = self.kept[generation]
+            mine = [path for name, path in found if name.startswith(generation_name(generation))]
             lines = self.spark.read.schema(_LINE).json(mine).collect() if mine else []
             told = (batch_of_line(line.asDict()) for line in lines)
             known |= {number: batch for number, batch in filter(None, told) if last is None or number <= last}

@@ -95,6 +95,7 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
 
     try:
         fence.claim({"application": context.applicationId, "time_ms": reporter.clock.now_ms()})
+        _try(reporter.remember)
         _try(lambda: reporter.beat(now=True))
         hold(start(spark, args, CountsLive(args.paths, args.generation, before)), gate, reporter, before)
         ended = reporter.result("ended", "the query ended by itself")

@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, QUARANTINE_REASONS, LandingFile, StreamPaths, generation_name, hour_name
+from spark_apps.taken import batch_of_offsets, spell
 
 #: Name of the observation that counts the fates of a batch's lines.
 FATES = "fates"
 BEAT_MS = 5_000
+#: Batches of an earlier driver that are looked at on start: as many as one may commit between two beats, and more.
+REMEMBERED = 20
 
 
 class Files(Protocol):
@@ -21,6 +24,8 @@ class Files(Protocol):
     def write_json(self, path: str, obj: Any) -> None: ...
 
     def list(self, path: str) -> list[str]: ...
+
+    def read(self, path: str) -> bytes | None: ...
 
 
 def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
@@ -70,6 +75,18 @@ class Reporter:
     _lines: list[str] = field(default_factory=list)
     _unwritten: bool = False
 
+    def remember(self) -> None:
+        """Writes down what the checkpoint tells of the last batches before this driver's; Spark forgets it in time."""
+        directory = f"{self.paths.checkpoint(self.generation)}/offsets"
+        numbers = sorted(int(name) for name in self.files.list(directory) if name.isdecimal())[-REMEMBERED:]
+        told = ((number, batch_of_offsets((self.files.read(f"{directory}/{number}") or b"").decode()))
+                for number in numbers)
+        lines = [json.dumps({"batch_id": number, "watermark": spell(batch.watermark_ms),
+                             "source_offset": batch.source_offset}) for number, batch in told if batch]
+        if lines:
+            self.files.replace(f"{self.paths.offsets}/{self._name(self.clock.now_ms())}",
+                               "".join(f"{line}\n" for line in lines).encode())
+
     def take(self, recent: list[dict[str, Any]]) -> None:
         """Batches that were not seen yet count as committed now: Spark reports them right after its commit."""
         for progress in recent:
@@ -94,10 +111,13 @@ class Reporter:
             return
         self._beat_ms = at
         if self._unwritten:
-            name = f"{generation_name(self.generation)}-{self.epoch:06d}.a{self.attempt}-{hour_name(self._hour)}.jsonl"
-            self.files.replace(f"{self.paths.batches}/{name}", "".join(f"{line}\n" for line in self._lines).encode())
+            self.files.replace(f"{self.paths.batches}/{self._name(self._hour)}",
+                               "".join(f"{line}\n" for line in self._lines).encode())
             self._unwritten = False
         self.files.write_json(self.paths.heartbeat, {**self._now(at), **self._backlog(at)})
+
+    def _name(self, at_ms: int) -> str:
+        return f"{generation_name(self.generation)}-{self.epoch:06d}.a{self.attempt}-{hour_name(at_ms)}.jsonl"
 
     def result(self, why: str, error: str = "") -> dict[str, Any]:
         return {"reason": why, "error": error, "batch_id": self.last.get("batch_id"), "attempt": self.attempt,

@@ -3,7 +3,7 @@ progress/batches say goes in.
 
 The file source's log (checkpoint/<generation>/sources/0) names each file with its entry in that log; a batch takes the
 entries up to its own end offset. Spark keeps the offsets of its last 100 batches; progress/batches has the others, but
-for the last seconds of a driver that was killed.
+for the last seconds of a driver that was killed, which the next one finds in the checkpoint (progress/offsets).
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from spark_apps.contract import StreamPaths
@@ -65,6 +65,12 @@ def batch_of_line(line: Mapping[str, Any]) -> tuple[int, Batch] | None:
     since = at - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return int(line["batch_id"]), Batch((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000,
                                         int(line["source_offset"]))
+
+
+def spell(watermark_ms: int) -> str:
+    """As Spark's progress and `batch_of_line` spell it."""
+    at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=watermark_ms)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{watermark_ms % 1000:03d}Z"
 
 
 def batch_of_offsets(text: str) -> Batch | None:

@@ -97,6 +97,11 @@ def test_a_tweet_that_was_late_or_not_was_what_the_counts_say() -> None:
     assert told([row(B, 1, 0)], copies=unsure) == {B: {UNEXPLAINED: set()}}
 
 
+def test_a_late_tweet_is_known_by_its_tags_before_one_that_has_none() -> None:
+    unsure = [copy(1, 3, wins=True, sure=False), copy(2, 3, "a", wins=True, sure=False)]
+    assert told([row(A, 0, 1), row(ALL, 1, 2)], copies=unsure) == {A: {LATE: {2}}, ALL: {LATE: {2}}}
+
+
 def test_a_copy_that_came_after_one_that_was_surely_counted_is_no_possibility() -> None:
     copies = [copy(7, 3, "a", wins=True), copy(7, 3, "b"), copy(7, 4, "c")]
     c = (0, "c", "c")

@@ -128,3 +128,22 @@ def test_a_stop_marker_closes_the_gate_for_the_next_batch() -> None:
     except StopRequested:
         return
     raise AssertionError("the gate is open")
+
+
+def test_a_driver_writes_down_what_one_before_it_may_not_have_told() -> None:
+    files, time = Files(), Time()
+    for number in range(30):
+        files.replace(f"{PATHS.checkpoint(1)}/offsets/{number}",
+                      f'v1\n{{"batchWatermarkMs":{number}}}\n{{"logOffset":{number + 1}}}'.encode())
+    reporter(files, time).remember()
+    [name] = files.list(PATHS.offsets)
+    assert name == "g0001-000007.a2-2026-03-01T10.jsonl"
+    lines = [json.loads(line) for line in (files.read(f"{PATHS.offsets}/{name}") or b"").splitlines()]
+    assert [line["batch_id"] for line in lines] == list(range(10, 30))
+    assert lines[-1] == {"batch_id": 29, "watermark": "1970-01-01T00:00:00.029Z", "source_offset": 30}
+
+
+def test_a_first_driver_has_nothing_to_remember() -> None:
+    files = Files()
+    reporter(files, Time()).remember()
+    assert not files.data

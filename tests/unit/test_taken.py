@@ -6,7 +6,18 @@ import json
 import pytest
 
 from spark_apps.contract import StreamPaths
-from spark_apps.taken import NEVER, Batch, Take, batch_of_line, batch_of_offsets, lineage, log_files, take_of, takes
+from spark_apps.taken import (
+    NEVER,
+    Batch,
+    Take,
+    batch_of_line,
+    batch_of_offsets,
+    lineage,
+    log_files,
+    spell,
+    take_of,
+    takes,
+)
 from tests.fakes.files import Files
 
 PATHS = StreamPaths("a")
@@ -37,6 +48,11 @@ def test_a_line_of_progress_tells_watermark_and_end() -> None:
     line = {"batch_id": 7, "watermark": "2026-03-01T10:00:00.123Z", "source_offset": 5}
     assert batch_of_line(line) == (7, Batch(1_772_359_200_123, 5))
     assert batch_of_line({**line, "watermark": "1970-01-01T00:00:00.000Z"}) == (7, Batch(0, 5))
+
+
+@pytest.mark.parametrize("ms", [0, 1_772_359_200_007])
+def test_a_watermark_is_read_as_it_is_spelled(ms: int) -> None:
+    assert batch_of_line({"batch_id": 1, "watermark": spell(ms), "source_offset": 5}) == (1, Batch(ms, 5))
 
 
 @pytest.mark.parametrize("missing", ["watermark", "source_offset"])
