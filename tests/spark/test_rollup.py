@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_apps.contract import HOUR_MS, MEASURES, MINUTE_MS
@@ -29,7 +29,7 @@ def counts(spark: SparkSession) -> DataFrame:
     return counted(spark, TWEETS).cache()
 
 
-def minute(of: str) -> F.Column:
+def minute(of: str) -> Column:
     return ((F.unix_millis(of) - NOW) / MINUTE_MS).cast("int")
 
 

@@ -235,3 +235,14 @@ def test_a_command_that_has_read_a_table_ends_as_it_said(stream: Stream) -> None
     ended = [subprocess.run([sys.executable, "-P", "-c", read], capture_output=True, text=True, check=False,
                             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}) for _ in range(8)]
     assert [(done.returncode, done.stderr) for done in ended] == [(12, "")] * 8
+
+
+def test_the_previous_window_is_ranked_against_windows_of_its_own(stream: Stream) -> None:
+    # Now as in the previous window, where a was new: only the window before that one tells.
+    for minute, a in ((0, 10), (-1, 10), (-2, 1)):
+        for tag, tweets_of in (("", 100), ("a", a), ("b", 20)):
+            stream.live(minute, tag, tag, tweets_of, authors=range(5))
+    trend = Trend(Windows.of("1m"), before=1)
+    top = stream.tables.top(TEN + HOUR_MS, Asked(trend.windows, trend=trend))
+    assert top is not None
+    assert [(tag.tag, tag.rank_change) for tag in top.tags if isinstance(tag, Trending)] == [("b", 1), ("a", -1)]
