@@ -78,6 +78,9 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
 
+    def paused(self, dag_id: str) -> bool:
+        return bool(self._call("GET", f"/dags/{dag_id}")["is_paused"])
+
     def has_dag(self, dag_id: str) -> bool:
         try:
             self._call("GET", f"/dags/{dag_id}")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from deploy.config import home
 from deploy.errors import HashtideError
-from deploy.verbs import backfill, ingest, ledger, local, results, shell, sql, stream, tests, verify
+from deploy.verbs import backfill, ingest, ledger, local, results, shell, sql, stream, tests, verify, watchdog
 from deploy.verbs.parsing import Parser
 
 EPILOG = """\
@@ -34,7 +34,8 @@ def parser() -> Parser:
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for family in (local, results, sql, shell, stream, backfill, ledger, verify, ingest, tests):
+    for family in (local, results, sql, shell, stream, watchdog, backfill, ledger, verify, ingest,
+                   tests):
         family.add_to(verbs)
     return top
 

@@ -1,49 +1,120 @@
-"""What the watchdog does for each stream: reap what should not run, find who needs somebody to hold it."""
+"""What the watchdog does for each stream: reap what should not run, find who needs somebody to hold it.
+
+    observe -> plan (pure) --dry run--> said, and nothing else
+                 | otherwise
+                 v
+                act: kills, asks to end;  whoever called sees to the holder
+"""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from deploy import lease, supervisor
+from deploy.errors import HashtideError, Unreachable
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe, overdue_stop
+from deploy.yarn import Application
 from spark_apps.contract import STREAM_NAME, StreamPaths
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the watchdog saw of one stream, what it killed, and whether somebody must be found to hold it."""
+class Plan:
+    """What is to be done about one stream. `undecided`: why nothing can be concluded, or what could not be done.
+
+    `conf`: the parameters of hashtag_stream where somebody must be found to hold the stream, else None.
+    """
 
     stream: str
-    needs_holder: bool = False
-    killed: tuple[str, ...] = ()
     text: str = ""
+    undecided: str = ""
+    unreachable: bool = False                         # it is undecided because something does not answer
+    kill: tuple[tuple[Application, str], ...] = ()    # and why
+    ask_to_end: int = 0                               # the epoch whose driver is asked, 0 for none
+    conf: dict[str, Any] | None = None
+
+    @property
+    def idle(self) -> bool:
+        return not (self.undecided or self.kill or self.ask_to_end or self.conf)
+
+    def says(self, dry_run: bool = False, held: str = "to be held by a run of hashtag_stream") -> str:
+        """One line; `dry_run`: what would be done; `held`: what becomes of a stream that nobody holds."""
+        if self.undecided:
+            return self.undecided
+        kills, asks, hands = (("would kill", "would ask", "would hand it to a run of hashtag_stream") if dry_run else
+                              ("killed", "asked", held))
+        return "; ".join([self.text, *(f"{kills} {app.id}: {why}" for app, why in self.kill),
+                          *([f"{asks} the driver of epoch {self.ask_to_end} to end"] if self.ask_to_end else []),
+                          *([hands] if self.conf else [])])
+
+    def as_json(self) -> dict[str, Any]:
+        return {"stream": self.stream, "text": self.text, "undecided": self.undecided,
+                "kill": [{"application": app.id, "epoch": app.epoch(self.stream), "why": why}
+                         for app, why in self.kill],
+                "ask_to_end": self.ask_to_end or None, "hold": self.conf}
 
 
-def watch(tools: Launcher, stream: str) -> Finding:
-    """Exactly one live application for a stream that should run, none for one that should not."""
+def watch(tools: Launcher, stream: str, dry_run: bool = False) -> Plan:
+    """Looks, and unless it is a dry run acts; never raises HashtideError: one stream must not hide the others."""
+    try:
+        made = look(tools, stream)
+    except HashtideError as error:
+        return _undecided(Plan(stream), "nothing concluded", [error])
+    faults = [] if dry_run else act(tools, made)
+    return _undecided(made, "not all was done", faults) if faults else made
+
+
+def look(tools: Launcher, stream: str) -> Plan:
+    """Writes nothing."""
     seen = observe(tools, stream)
+    return plan(seen, "" if seen.unknown else lease.held_by(tools, stream))
+
+
+def plan(seen: Observation, holder: str) -> Plan:
+    """Exactly one live application for a stream that should run, none for one that should not. Pure.
+
+    `holder`: who holds a fresh lease of the stream; empty where nobody does.
+    """
     if seen.unknown:
-        return Finding(stream, text=f"nothing concluded: {seen.unknown}")
-    paths = StreamPaths(stream, tools.cluster.root)
-    killed = _reap(tools, paths, seen)
-    if not seen.wanted:
-        return Finding(stream, False, killed, f"desired state is {seen.desired.get('state', 'not set')}")
-    holder = lease.held_by(tools, stream)
-    return Finding(stream, not holder, killed, f"held by {holder}" if holder else "nobody holds it")
-
-
-def _reap(tools: Launcher, paths: StreamPaths, seen: Observation) -> tuple[str, ...]:
+        return Plan(seen.stream, undecided=f"nothing concluded: {seen.unknown}", unreachable=True)
     doomed = [(app, f"superseded by epoch {seen.epoch}") for app in seen.others]
+    ask = 0
     if seen.app and seen.app.live:
         if seen.kill:
             doomed.append((seen.app, str(seen.kill["why"])))   # whoever left word may have been cut off before the kill
         elif overdue_stop(seen):
             doomed.append((seen.app, "its stop took too long"))
         elif seen.unwanted:
-            supervisor.ask_to_end(tools, paths, seen.epoch, "watchdog", "the stream should not run")
-    for app, why in doomed:
-        supervisor.kill(tools, paths, app, why, "superseded")
-    return tuple(app.id for app, _ in doomed)
+            ask = seen.epoch
+    if not seen.wanted:
+        text = f"desired state is {seen.desired.get('state', 'not set')}"
+        return Plan(seen.stream, text, kill=tuple(doomed), ask_to_end=ask)
+    conf = None if holder else {"stream": seen.stream, **seen.desired.get("parameters", {})}
+    return Plan(seen.stream, f"held by {holder}" if holder else "nobody holds it", kill=tuple(doomed), conf=conf)
+
+
+def act(tools: Launcher, made: Plan) -> list[HashtideError]:
+    """Does all that it can; what went wrong."""
+    paths = StreamPaths(made.stream, tools.cluster.root)
+    todo: list[Callable[[], None]] = [
+        lambda app=app, why=why: supervisor.kill(tools, paths, app, why, "superseded")  # type: ignore[misc]
+        for app, why in made.kill]
+    if made.ask_to_end:
+        todo.append(lambda: supervisor.ask_to_end(tools, paths, made.ask_to_end, "watchdog",
+                                                  "the stream should not run"))
+    faults = []
+    for do in todo:
+        try:
+            do()
+        except HashtideError as error:
+            faults.append(error)
+    return faults
+
+
+def _undecided(made: Plan, what: str, faults: list[HashtideError]) -> Plan:
+    return replace(made, undecided=f"{what}: {'; '.join(map(str, faults))}",
+                   unreachable=any(isinstance(error, Unreachable) for error in faults))
 
 
 def streams(tools: Launcher) -> list[str]:

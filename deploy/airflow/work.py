@@ -14,6 +14,9 @@ from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 log = logging.getLogger(__name__)
 
+#: The XCom of hashtag_watchdog's `watch`: {stream: why}.
+UNDECIDED = "undecided"
+
 
 def provision_stream(stream: str) -> list[str]:
     """What was changed in HDFS, a line each."""
@@ -27,28 +30,30 @@ def provision_stream(stream: str) -> list[str]:
     return changed
 
 
-def watch() -> list[dict[str, Any]]:
-    """Looks after every stream; parameters of hashtag_stream for each that needs somebody to hold it."""
-    confs, failed = [], []
+def watch(context: Any) -> list[dict[str, Any]]:
+    """Looks after every stream; parameters of hashtag_stream for each that needs somebody to hold it.
+
+    With the parameter dry_run only the log says what would be done. Streams about which nothing could be concluded go
+    to `decided` by the XCom of that name, since the others must find their holders all the same.
+    """
+    dry_run = bool(context["params"]["dry_run"])
+    made = tools.launcher(say=log.info)
     try:
-        made = tools.launcher(say=log.info)
-        streams = watchdog.streams(made)
+        plans = [watchdog.watch(made, stream, dry_run) for stream in watchdog.streams(made)]
     except HashtideError as error:
         raise AirflowFailException(f"nothing concluded: {error}") from None
-    for stream in streams:
-        try:
-            found = watchdog.watch(made, stream)
-        except HashtideError as error:
-            log.error("stream %s: %s", stream, error)
-            failed.append(stream)
-            continue
-        log.info("stream %s: %s%s", stream, found.text, f"; killed {', '.join(found.killed)}" if found.killed else "")
-        if found.needs_holder:
-            desired = made.hdfs.read_json(StreamPaths(stream, made.cluster.root).desired) or {}
-            confs.append({"stream": stream, **desired.get("parameters", {})})
-    if failed and not confs:
-        raise AirflowFailException(f"not watched: {', '.join(failed)}; the reasons are above")
-    return confs
+    for plan in plans:
+        log.log(logging.ERROR if plan.undecided else logging.INFO, "stream %s: %s", plan.stream, plan.says(dry_run))
+    context["ti"].xcom_push(key=UNDECIDED, value={plan.stream: plan.undecided for plan in plans if plan.undecided})
+    return [] if dry_run else [plan.conf for plan in plans if plan.conf]
+
+
+def decided(context: Any) -> None:
+    """Fails where `watch` could not conclude anything about a stream."""
+    undecided = context["ti"].xcom_pull(task_ids="watch", key=UNDECIDED) or {}
+    if undecided:
+        said = "; ".join(f"stream {stream}: {why}" for stream, why in undecided.items())
+        raise AirflowFailException(f"{said}. The next run looks again")
 
 
 def hourly(context: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy import supervisor
+from deploy.errors import HashtideError
 from spark_apps.contract import HOUR_MS, hour_name
 from tests.fakes.batches import PATHS, STREAM, Batches
 from tests.fakes.world import RELEASE
@@ -114,23 +115,35 @@ def test_the_nightly_run_takes_the_late_lines_of_streams_in_service(world: Batch
     assert "--late-within-hours" in world.jobs[0].args
 
 
-def test_the_watchdog_finds_what_nobody_holds(world: Batches, dags: dict[str, Any]) -> None:
+def test_the_watchdog_finds_what_nobody_holds(world: Batches, dags: dict[str, Any], ti: Any) -> None:
     from deploy.airflow import work
 
     world.provision()
-    assert work.watch() == []
+    context = {"params": {"dry_run": False}, "ti": ti()}
+    assert work.watch(context) == []
     supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=7))
-    [conf] = work.watch()
+    [conf] = work.watch(context)
     assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
     params = dags["hashtag_stream"].params
     assert set(conf) <= set(params)
+    assert work.watch({**context, "params": {"dry_run": True}}) == []
+
+
+def test_a_dry_run_of_the_watchdog_triggers_and_writes_nothing(world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM))
+    before, runs = dict(world.hdfs.data), confs("operator_triggered")
+    state, tasks = run(dags["hashtag_watchdog"], run_conf={"dry_run": True})
+    assert (state, tasks["watch"], tasks["decided"]) == ("success", "success", "success")
+    assert (dict(world.hdfs.data), confs("operator_triggered")) == (before, runs)
 
 
 def test_the_watchdog_triggers_a_run_with_the_streams_own_parameters(world: Batches, dags: dict[str, Any]) -> None:
     world.provision()
     supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=7))
     pause(False)
-    assert run(dags["hashtag_watchdog"]) == ("success", {"watch": "success", "hold[0]": "success"})
+    assert run(dags["hashtag_watchdog"]) == (
+        "success", {"watch": "success", "hold[0]": "success", "decided": "success"})
     [conf] = confs("operator_triggered")
     assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
 
@@ -140,7 +153,8 @@ def test_a_paused_stream_dag_shows_at_the_watchdog_and_piles_up_no_runs(world: B
     supervisor.ask(world.tools, supervisor.StreamSpec(STREAM))
     pause(True)
     before = confs("operator_triggered")
-    assert run(dags["hashtag_watchdog"]) == ("failed", {"watch": "success", "hold[0]": "failed"})
+    assert run(dags["hashtag_watchdog"]) == (
+        "failed", {"watch": "success", "hold[0]": "failed", "decided": "success"})
     assert confs("operator_triggered") == before
 
 
@@ -150,6 +164,25 @@ def test_nothing_to_hold_leaves_the_second_task_skipped(world: Batches, dags: di
     assert state == "success"
     assert tasks["watch"] == "success"
     assert "success" not in {name: was for name, was in tasks.items() if name.startswith("hold")}.values()
+
+
+def test_what_the_watchdog_cannot_decide_fails_its_run_and_the_others_find_their_holder(
+        world: Batches, dags: dict[str, Any]) -> None:
+    world.provision()
+    world.hdfs.replace("/hashtide/streams/odd/control/desired.json", b"[1")
+    read = world.hdfs.read_json
+
+    def read_json(path: str) -> Any:
+        if path.startswith("/hashtide/streams/odd/"):
+            raise HashtideError(f"HDFS {path}: expected a JSON object")
+        return read(path)
+
+    world.hdfs.read_json = read_json  # type: ignore[method-assign]
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=9))
+    pause(False)
+    assert run(dags["hashtag_watchdog"]) == (
+        "failed", {"watch": "success", "hold[0]": "success", "decided": "failed"})
+    assert confs("operator_triggered")[-1]["trigger_seconds"] == 9
 
 
 def links(done: Any) -> dict[str, str]:

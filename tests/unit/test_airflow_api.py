@@ -100,6 +100,12 @@ def test_a_dag_is_switched_on_and_nothing_else_of_it_is_changed(api: AirflowApi,
     assert server.asked[-1][2] == {"is_paused": False}
 
 
+def test_whether_a_dag_is_switched_off_is_airflows_own_word(api: AirflowApi, server: Server) -> None:
+    for paused in (True, False):
+        server.answers["GET", "/api/v2/dags/a"] = 200, {"is_paused": paused}
+        assert api.paused("a") is paused
+
+
 def test_a_dag_that_airflow_does_not_know_is_not_there(api: AirflowApi) -> None:
     assert not api.has_dag("nothing")
 
