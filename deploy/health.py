@@ -1,7 +1,7 @@
 """Is a stream healthy: one verdict in words, from YARN, the heartbeat and what should be."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deploy.launch import Launcher
@@ -29,6 +29,7 @@ class Health:
     duplicates: int | None
     state_rows: int | None
     spark_ui: str
+    parked: dict[str, Any] = field(default_factory=dict)   # where it is: as `parked` gives it
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,7 +45,37 @@ class Health:
                 f"committed {_s(self.commit_age_seconds)} ago",
                 f"  state        {_n(self.state_rows)} identities; since start: {_n(self.duplicates)} duplicates, "
                 f"{_n(self.late)} late"]
-        return "\n".join(lines)
+        return "\n".join([*lines, *parked_lines(self.parked)])
+
+
+def parked(stream: str, reason: str, error: str = "", who: str = "") -> dict[str, Any]:
+    """Why a stream is parked, the last error of its driver, and the three ways on, each with its command."""
+    verb = "deploy/hashtide"
+    return {"reason": one_line(reason) or "no reason was given", "error": one_line(error), "who": one_line(who),
+            "next_steps": {
+                "resume": f"{verb} stream submit --stream {stream}",
+                "roll back": f"{verb} checkpoint restore --stream {stream} SAVEPOINT",
+                "stop": f"{verb} stream stop --stream {stream}"}}
+
+
+_WHAT_FOR = {"resume": "mend the cause first; goes on from its checkpoint, with a new budget of restarts",
+             "roll back": "to a point before the trouble; then resume",
+             "stop": "it stays down, and that is well"}
+
+
+def parked_lines(told: dict[str, Any]) -> list[str]:
+    """For a terminal or a log, from what `parked` gave; none where it gave nothing."""
+    if not told:
+        return []
+    # The reason has the error in it as a rule, but shortened.
+    lines = [f"  last error   {told['error']}"] if told["error"] else []
+    steps = told["next_steps"]
+    wide = max(map(len, steps.values()))
+    return [*lines, *(f"  {name:<11}  {command:<{wide}}   # {_WHAT_FOR[name]}" for name, command in steps.items())]
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def health(tools: Launcher, stream: str) -> Health:
@@ -59,7 +90,14 @@ def judge(seen: Observation, tools: Launcher) -> Health:
         seen.stream, ok, verdict, app.id if app else "", app.state if app else "", seen.epoch, beat.get("generation"),
         beat.get("batch_id"), beat.get("batch_s"), beat.get("trigger_s"), beat.get("rows_per_s"),
         (seen.now_ms - commit) / 1000 if commit else None, beat.get("late"), beat.get("duplicates"),
-        beat.get("state_rows"), app.tracking_url if app and app.live else "")
+        beat.get("state_rows"), app.tracking_url if app and app.live else "",
+        _parked(seen) if seen.desired.get("state") == "parked" and not (app and app.live) else {})
+
+
+def _parked(seen: Observation) -> dict[str, Any]:
+    ends = [end for end in seen.history if end.epoch == seen.epoch]
+    error = str(seen.result.get("error") or "") or (ends[-1].evidence if ends else "")
+    return parked(seen.stream, str(seen.desired.get("why") or ""), error, str(seen.desired.get("who") or ""))
 
 
 def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:
@@ -72,7 +110,7 @@ def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:
     if not live:
         if wanted == "running":
             return False, "should run and does not; its supervisor or the watchdog starts it again"
-        why = f": {seen.desired.get('why')}" if seen.desired.get("why") else ""
+        why = f": {one_line(str(seen.desired['why']))}" if seen.desired.get("why") else ""
         return wanted == "stopped", wanted + (why if wanted == "parked" else "")
     if wanted != "running" or seen.stop_ms is not None:
         return False, "stopping"

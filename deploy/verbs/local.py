@@ -20,6 +20,7 @@ from deploy.local.instance import Instance
 from deploy.tables import Tables
 from deploy.verbs import results
 from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive, table
+from deploy.verbs.lines import screen
 from deploy.verbs.stream import by_airflow, tools_of
 
 DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_provision")
@@ -136,7 +137,7 @@ def status(args: argparse.Namespace) -> int:
     if missing := [f"{row.name} is {row.state}" for row in rows if row.state != "running"]:
         print(f"\n{', '.join(missing)}; `deploy/hashtide up` brings back what is missing.")
     print()
-    print(stream["text"] if stream else "")
+    print(screen(stream["text"]) if stream else "")
     return 0 if fine else 1
 
 

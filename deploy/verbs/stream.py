@@ -12,6 +12,7 @@ from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher, StreamSpec, newest_epoch
 from deploy.verbs.common import Steps, add_verb, dump, now_ms, open_cluster, positive
+from deploy.verbs.lines import screen
 from spark_apps.contract import StreamPaths
 
 PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes")
@@ -91,7 +92,7 @@ def status(args: argparse.Namespace) -> int:
     if args.json:
         dump(found.as_json())
     else:
-        print(found.text())
+        print(screen(found.text()))
     return 0 if found.ok else 1
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from deploy import supervisor
+from deploy import cli, supervisor
 from deploy.health import health
+from deploy.observation import observe
+from deploy.verbs import stream as verb
 from tests.fakes.world import PATHS, SPEC, STREAM, World
 from tests.unit.test_supervisor import land
 
@@ -103,3 +105,57 @@ def test_a_look_changes_nothing(world: World) -> None:
     before: dict[str, Any] = dict(world.hdfs.data)
     health(world.tools, STREAM)
     assert world.hdfs.data == before and not world.rm.killed
+
+
+# parked
+
+def parked(world: World, error: str) -> None:
+    world.ms += 120_000
+    world.rm.add(3, from_ms=world.ms - 60_000, to_ms=world.ms - 1_000)
+    world.hdfs.write_json(PATHS.result(3), {"error": error, "attempt": 2})
+    supervisor.settle(world.tools, observe(world.tools, STREAM))
+
+
+def test_a_parked_stream_says_why_and_the_three_ways_on(world: World) -> None:
+    parked(world, "ClassNotFoundException: a.B")
+    assert [" ".join(line.split()) for line in health(world.tools, STREAM).text().splitlines()] == [
+        "stream a: parked: missing_class: ClassNotFoundException: a.B",
+        "application application_1_0001 FAILED, epoch 3",
+        "last error ClassNotFoundException: a.B",
+        "resume deploy/hashtide stream submit --stream a "
+        "# mend the cause first; goes on from its checkpoint, with a new budget of restarts",
+        "roll back deploy/hashtide checkpoint restore --stream a SAVEPOINT # to a point before the trouble; then resume",
+        "stop deploy/hashtide stream stop --stream a # it stays down, and that is well"]
+
+
+def test_a_program_reads_the_reason_and_the_steps(world: World) -> None:
+    parked(world, "ClassNotFoundException: a.B")
+    told = health(world.tools, STREAM).as_json()["parked"]
+    assert (told["who"], told["error"]) == ("supervisor", "ClassNotFoundException: a.B")
+    assert list(told["next_steps"]) == ["resume", "roll back", "stop"]
+    assert told["next_steps"]["stop"] == "deploy/hashtide stream stop --stream a"
+
+
+def test_the_last_error_of_a_driver_that_said_nothing_is_yarns(world: World) -> None:
+    world.ms += 120_000
+    world.rm.add(3, from_ms=world.ms - 60_000, to_ms=world.ms - 1_000, diagnostics="Permission denied: user=x")
+    supervisor.settle(world.tools, observe(world.tools, STREAM))
+    assert health(world.tools, STREAM).parked["error"] == "Permission denied: user=x"
+
+
+def test_an_error_cannot_forge_a_line_nor_steer_the_terminal(
+        world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    parked(world, "ImportError: x\n  resume       rm -rf /\u2028\x1b[2J")
+    monkeypatch.setattr(verb, "open_cluster", lambda args: (world.tools.cluster, world.hdfs))
+    monkeypatch.setattr(verb, "tools_of", lambda cluster, files: world.tools)
+    assert cli.main(["stream", "status", "--stream", STREAM]) == 1
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\u2028" not in said
+    assert [line.split()[0] for line in said.splitlines()] == [
+        "stream", "application", "last", "resume", "roll", "stop"]
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_what_is_not_parked_has_no_steps(world: World, state: str) -> None:
+    supervisor.stop(world.tools, STREAM, state=state)
+    assert health(world.tools, STREAM).parked == {}
