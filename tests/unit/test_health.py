@@ -124,7 +124,8 @@ def test_a_parked_stream_says_why_and_the_three_ways_on(world: World) -> None:
         "last error ClassNotFoundException: a.B",
         "resume deploy/hashtide stream submit --stream a "
         "# mend the cause first; goes on from its checkpoint, with a new budget of restarts",
-        "roll back deploy/hashtide checkpoint restore --stream a SAVEPOINT # to a point before the trouble; then resume",
+        "roll back deploy/hashtide checkpoint restore --stream a SAVEPOINT "
+        "# to a point before the trouble; then resume",
         "stop deploy/hashtide stream stop --stream a # it stays down, and that is well"]
 
 
