@@ -13,7 +13,7 @@ and takes its word back, or the new try says running after it.
 """
 from __future__ import annotations
 
-from deploy import lease, supervisor
+from deploy import desired, lease, supervisor
 from deploy.launch import Launcher, newest_epoch
 from spark_apps.contract import StreamPaths
 
@@ -24,14 +24,16 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
     other = lease.held_by(tools, stream)
     if other and other != holder:
         return _leave_to(tools, stream, epoch, other)
-    before = tools.hdfs.read_json(paths.desired) or {}
+    before = desired.read(tools.hdfs, paths)
     if before.get("state") == "running":
         said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
-        tools.hdfs.write_json(paths.desired, said)
+        desired.change(tools.hdfs, paths, said)
         other = lease.held_by(tools, stream)
         if other and other != holder:
-            if tools.hdfs.read_json(paths.desired) == said:
+            if desired.read(tools.hdfs, paths) == said:
                 tools.hdfs.write_json(paths.desired, before)
+                desired.record(tools.hdfs, paths.desired_change, {
+                    **before, "who": holder, "why": f"taken back: {other} takes over", "time_ms": tools.now_ms()})
             return _leave_to(tools, stream, epoch, other)
     # Ours is what runs, whoever submitted it: this task held the stream.
     mine = newest_epoch(tools.hdfs, paths)

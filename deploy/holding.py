@@ -107,9 +107,18 @@ def poll(tools: Launcher, stream: str, holder: str, epoch: int, retry_ms: int = 
 
     `retry_ms`: when a launch that was put off may be tried again.
     """
-    if other := lease.hold(tools, stream, holder, epoch):
+    try:
+        other = lease.hold(tools, stream, holder, epoch)
+    except Unreachable as error:
+        tools.noticed.again(tools.now_ms(), str(error))
+        raise
+    if other:
         return Event("superseded", f"{other} took stream {stream} over"), Observation(stream, tools.now_ms())
     seen = observe(tools, stream)
+    if seen.unknown:
+        tools.noticed.again(seen.now_ms, seen.unknown)
+    else:
+        tools.noticed.over(tools.hdfs, StreamPaths(stream, tools.cluster.root), seen.now_ms)
     return _event(seen, supervisor.settle(tools, seen), retry_ms), seen
 
 

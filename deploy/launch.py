@@ -23,6 +23,7 @@ from deploy import artifact, restart_policy, submit
 from deploy.artifact import Release
 from deploy.config import Cluster
 from deploy.errors import BadUse, Refused, TimedOut
+from deploy.outages import Noticed
 from deploy.yarn import LIVE, Application
 from spark_apps.contract import StreamPaths, check_stream, epoch_tag, launch_tag, stream_tag
 
@@ -104,6 +105,7 @@ class Launcher:
     sleep: Callable[[float], None] = time.sleep
     say: Callable[[str], None] = lambda text: None
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
+    noticed: Noticed = field(default_factory=Noticed)   # what whoever polls with these tools has not seen answer
 
     def launch(self, spec: StreamSpec, who: str = "", why: str = "",
                timeout_s: float = LAUNCH_TIMEOUT_S) -> Application:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from deploy import desired
 from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
 from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long
 from deploy.restart_policy import Decision, Park
@@ -51,9 +52,9 @@ def _is_landing(name: str) -> bool:
 def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None:
     """Desired state becomes running; the restart budget begins anew where it was not."""
     paths = StreamPaths(spec.stream, tools.cluster.root)
-    before = tools.hdfs.read_json(paths.desired) or {}
+    before = desired.read(tools.hdfs, paths)
     since = before.get("since_ms") if before.get("state") == "running" else None
-    tools.hdfs.write_json(paths.desired, {
+    desired.change(tools.hdfs, paths, {
         "state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
         "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()})
 
@@ -61,9 +62,8 @@ def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None
 def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped") -> int:
     """Desired state becomes `state`, and the newest epoch's driver is asked to end after its batch; its epoch or 0."""
     paths = StreamPaths(stream, tools.cluster.root)
-    desired = tools.hdfs.read_json(paths.desired) or {}
-    tools.hdfs.write_json(paths.desired, {**desired, "state": state, "who": who, "why": why,
-                                          "time_ms": tools.now_ms()})
+    before = desired.read(tools.hdfs, paths)
+    desired.change(tools.hdfs, paths, {**before, "state": state, "who": who, "why": why, "time_ms": tools.now_ms()})
     epoch = newest_epoch(tools.hdfs, paths)
     if epoch:
         ask_to_end(tools, paths, epoch, who, why)

@@ -71,6 +71,22 @@ class StreamPaths:
         return f"{self.control}/desired.json"
 
     @property
+    def desired_changes(self) -> str:
+        return f"{self.control}/desired"
+
+    def desired_change(self, ms: int) -> str:
+        """What desired.json became at this instant; one file a change, by exclusive create, never replaced."""
+        return f"{self.desired_changes}/{ms:013d}.json"
+
+    @property
+    def outages(self) -> str:
+        return f"{self.control}/outages"
+
+    def outage(self, ms: int) -> str:
+        """{"since_ms", "what": "ResourceManager" | "HDFS" | "safe mode", "why"}: an outage that ended then."""
+        return f"{self.outages}/{ms:013d}.json"
+
+    @property
     def epochs(self) -> str:
         """One file a launch, 000017.json, and one a YARN attempt, 000017.a2; all by exclusive create."""
         return f"{self.control}/epoch"
