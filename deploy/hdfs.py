@@ -19,6 +19,7 @@ from deploy.errors import HashtideError, SafeMode, Unreachable
 
 #: Seconds to connect and to wait for the next bytes.
 TIMEOUTS = (5, 30)
+_CHUNK = 1 << 20
 # The last two: its maker has not closed it yet, or was cut off before that.
 _EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "RecoveryInProgressException")
 
@@ -32,6 +33,9 @@ class Client:
     def __init__(self, cluster: Cluster) -> None:
         session = requests.Session()
         session.trust_env = False
+        for scheme in ("http://", "https://"):
+            # A copy of many files works on as many connections at once.
+            session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=32))
         self.addresses = ", ".join(cluster.hdfs.webhdfs)
         self.user = cluster.hdfs.user
         self._client = hdfs.InsecureClient(
@@ -150,6 +154,33 @@ class Client:
         """Allowing it again changes nothing. Needs HDFS's superuser."""
         with self._errors(path):
             self._client.allow_snapshot(path)
+
+    def create_snapshot(self, path: str, name: str) -> None:
+        """Needs the owner of a directory of which snapshots are allowed."""
+        with self._errors(path):
+            self._client.create_snapshot(path, name)
+
+    def delete_snapshot(self, path: str, name: str) -> bool:
+        """Whether there was one."""
+        if name not in self.list(f"{path}/.snapshot"):
+            return False
+        with self._errors(path):
+            self._client.delete_snapshot(path, name)
+        return True
+
+    def content(self, path: str) -> dict[str, Any] | None:
+        """WebHDFS's ContentSummary: length in bytes, fileCount of all below."""
+        try:
+            with self._errors(path):
+                return dict(self._client.content(path))
+        except _Missing:
+            return None
+
+    def copy(self, source: str, target: str) -> None:
+        """One file through this process, piece by piece: WebHDFS has no copy of its own. HashtideError where it is
+        gone."""
+        with self._errors(source), self._client.read(source, chunk_size=_CHUNK) as pieces:
+            self._client.write(target, data=pieces, overwrite=True)
 
     def _overwrite(self, source: str, target: str) -> None:
         # Without the option a WebHDFS rename onto an existing file answers {"boolean": false} and does nothing.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from deploy import artifact, restart_policy, submit
@@ -25,7 +25,9 @@ from deploy.config import Cluster
 from deploy.errors import BadUse, Refused, TimedOut
 from deploy.outages import Noticed
 from deploy.yarn import LIVE, Application
-from spark_apps.contract import StreamPaths, check_stream, epoch_tag, launch_tag, stream_tag
+from spark_apps import generations
+from spark_apps.contract import StreamPaths, check_stream, epoch_tag, hour_name, launch_tag, stream_tag
+from spark_apps.generations import Generation
 
 #: How long an intent may be without an application before it counts as given up.
 INTENT_TIMEOUT_MS = int(submit.SUBMIT_TIMEOUT_S * 1000) + 20_000
@@ -64,10 +66,12 @@ class StreamSpec:
         """From DAG parameters or desired.json; what it does not know, it leaves."""
         return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if raw.get(name) is not None})
 
-    def args(self, root: str, generation: int, epoch: int, shuffle_partitions: int) -> tuple[str, ...]:
-        return ("--stream", self.stream, "--root", root, "--generation", str(generation), "--epoch", str(epoch),
+    def args(self, root: str, generation: Generation, epoch: int) -> tuple[str, ...]:
+        return ("--stream", self.stream, "--root", root, "--generation", str(generation.number), "--epoch", str(epoch),
                 "--trigger-seconds", str(self.trigger_seconds), "--max-files", str(self.max_files),
-                "--watermark", f"{self.watermark_minutes} minutes", "--shuffle-partitions", str(shuffle_partitions))
+                "--watermark", f"{self.watermark_minutes} minutes",
+                "--shuffle-partitions", str(generation.shuffle_partitions),
+                *(() if generation.from_hour is None else ("--from-hour", hour_name(generation.from_hour))))
 
 
 class Files(artifact.Files, Protocol):
@@ -82,6 +86,10 @@ class Files(artifact.Files, Protocol):
     def list(self, path: str) -> list[str]: ...
 
     def status(self, path: str) -> dict[str, Any] | None: ...
+
+    def copy(self, source: str, target: str) -> None: ...
+
+    def delete(self, path: str, recursive: bool = False) -> bool: ...
 
     def statuses(self, path: str) -> dict[str, dict[str, Any]]: ...
 
@@ -120,7 +128,7 @@ class Launcher:
             newest = newest_epoch(self.hdfs, paths)
             if found := self._adopt(spec, paths):
                 return found
-            wait = self._what_to_wait_for(spec, paths, newest)
+            wait = self.what_to_wait_for(paths, newest)
             if not wait:
                 if launched := self._submit(spec, paths, newest + 1, who, why):
                     return launched
@@ -166,15 +174,15 @@ class Launcher:
             self.kill(paths, app, "its stop took too long")
         return app.dying or stop is not None
 
-    def _what_to_wait_for(self, spec: StreamSpec, paths: StreamPaths, epoch: int) -> str:
+    def what_to_wait_for(self, paths: StreamPaths, epoch: int) -> str:
         """Why no driver may be submitted after this epoch yet; empty where one may."""
-        if live := self.live(spec.stream):
+        if live := self.live(paths.stream):
             return f"waiting for the end of {', '.join(app.id for app in live)}"
         if not epoch or self.hdfs.status(paths.restart(epoch)) is not None:
             return ""
         age = self.now_ms() - intent_ms(self.hdfs, paths, epoch)
         # After the look at the clock: what comes in time is then seen. And it may have come since the question before.
-        if apps := self.yarn.apps(tag=epoch_tag(spec.stream, epoch)):
+        if apps := self.yarn.apps(tag=epoch_tag(paths.stream, epoch)):
             return next((f"looking at {app.id} again" for app in apps if app.live), "")
         if age < INTENT_TIMEOUT_MS:
             return f"waiting for epoch {epoch}, whose spark-submit may still be on its way ({age // 1000} s)"
@@ -194,17 +202,17 @@ class Launcher:
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
         release = self._release(spec)
-        generation, partitions = self._generation(paths)
+        generation = self._generation(paths)
         launch_id = self.new_id()
-        intent = {"launch_id": launch_id, "release": release.version, "generation": generation, "who": who, "why": why,
-                  "time_ms": self.now_ms(), "parameters": asdict(spec)}
+        intent = {"launch_id": launch_id, "release": release.version, "generation": generation.number, "who": who,
+                  "why": why, "time_ms": self.now_ms(), "parameters": asdict(spec)}
         if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
             return None
         tag = launch_tag(launch_id)
         job = submit.Job("stream", f"hashtide {spec.stream} e{epoch}", self.cluster.yarn.stream_queue,
                          (stream_tag(spec.stream), epoch_tag(spec.stream, epoch), tag),
-                         spec.args(self.cluster.root, generation, epoch, partitions), release)
-        self.say(f"submitting epoch {epoch}, generation {generation}, release {release.version}")
+                         spec.args(self.cluster.root, generation, epoch), release)
+        self.say(f"submitting epoch {epoch}, generation {generation.number}, release {release.version}")
         try:
             client = self.start(self.cluster, job, f"{spec.stream}-{epoch:06d}")
             app = submit.confirm(self.yarn, client, tag, monotonic=self.monotonic, sleep=self.sleep)
@@ -222,16 +230,14 @@ class Launcher:
             return artifact.find(self.hdfs, spec.release, self.cluster.root)
         return artifact.publish(self.hdfs, self.cluster.root)
 
-    def _generation(self, paths: StreamPaths) -> tuple[int, int]:
-        """(number, shuffle partitions) of the newest one; the partitions hold for the life of its checkpoint."""
+    def _generation(self, paths: StreamPaths) -> Generation:
+        """The newest one; its shuffle partitions hold for the life of its checkpoint."""
         cores = self.cluster.spark.executors * self.cluster.spark.executor_cores
-        numbers = [int(name[1:5]) for name in self.hdfs.list(paths.generations) if name[1:5].isdigit()]
-        number = max(numbers, default=1)
-        if not numbers:
+        if not generations.numbers(self.hdfs, paths.generations):
             self.hdfs.create_exclusive(paths.generation(1), {
                 "parent": None, "shuffle_partitions": cores, "time_ms": self.now_ms()})
-        made = self.hdfs.read_json(paths.generation(number)) or {}
-        return number, int(made.get("shuffle_partitions") or cores)
+        found = generations.newest(self.hdfs, paths) or Generation(1)
+        return replace(found, shuffle_partitions=found.shuffle_partitions or cores)
 
 
 def newest_epoch(hdfs: Files, paths: StreamPaths) -> int:

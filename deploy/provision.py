@@ -17,8 +17,9 @@ def directories(cluster: Cluster, stream: str) -> dict[str, str]:
     paths = StreamPaths(stream, cluster.root)
     private = [
         paths.base, f"{paths.base}/checkpoint", paths.control, paths.epochs, paths.generations,
-        f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts, paths.progress, paths.batches,
-        f"{paths.base}/tables", paths.landing, paths.throughs, paths.quarantine, paths.archive]
+        f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts, paths.savepoints, f"{paths.base}/savepoint",
+        paths.progress, paths.batches, f"{paths.base}/tables", paths.landing, paths.throughs, paths.quarantine,
+        paths.archive]
     shared = [cluster.root, *(f"{cluster.root}/{name}" for name in ("streams", "landing", "quarantine", "archive")),
               releases(cluster.root)]
     return {**dict.fromkeys(shared, SHARED), **dict.fromkeys(private, PRIVATE)}

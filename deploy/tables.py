@@ -13,6 +13,7 @@ from deploy.config import Cluster
 from deploy.errors import Unreachable
 from deploy.top import Asked, Top, look
 from spark_apps.contract import HOUR_MS, MEASURES, StreamPaths
+from spark_apps.generations import lineage
 from spark_apps.windows import hours_of
 
 #: (minute in ms since 1970, tag, form) and its measures in the order of contract.MEASURES.
@@ -73,15 +74,7 @@ class Tables:
 
     def lineage(self) -> dict[int, int | None]:
         """Which batches of which generation count: {generation: last batch, None for all}."""
-        numbers = [int(name[1:5]) for name in self.files.list(self.paths.generations) if name.endswith(".json")]
-        kept: dict[int, int | None] = {}
-        number, last = max(numbers, default=1), None
-        while True:
-            kept[number] = last
-            made = self.files.read_json(self.paths.generation(number)) or {}
-            if made.get("parent") is None:
-                return kept
-            number, last = int(str(made["parent"]).lstrip("g")), int(made["through_batch"])
+        return lineage(self.files, self.paths)
 
     def newest_minute(self, now_ms: int) -> int | None:
         """The newest minute that has counts, up to an hour ahead of now; where all is later, the newest of all."""

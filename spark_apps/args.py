@@ -16,6 +16,7 @@ class StreamArgs:
     max_files: int
     watermark: str              # as Spark's interval: 10 minutes
     shuffle_partitions: int
+    from_hour: int | None = None    # ms; no landing file that arrived before it is taken
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ def stream_args(argv: list[str]) -> StreamArgs:
     for name in ("generation", "epoch", "trigger-seconds", "max-files", "shuffle-partitions"):
         parser.add_argument(f"--{name}", type=_positive, required=True)
     parser.add_argument("--watermark", required=True, help="how late a tweet may be, as in `10 minutes`")
+    parser.add_argument("--from-hour", type=_hour, metavar="HOUR",
+                        help="take no landing file that arrived before it, as in 2026-03-01T10")
     found = parser.parse_args(argv)
     return StreamArgs(StreamPaths(found.stream, found.root), found.generation, found.epoch, found.trigger_seconds,
-                      found.max_files, found.watermark, found.shuffle_partitions)
+                      found.max_files, found.watermark, found.shuffle_partitions, found.from_hour)
 
 
 def batch_args(argv: list[str]) -> BatchArgs:
@@ -79,6 +82,13 @@ def _stream(text: str) -> str:
         return check_stream(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _hour(text: str) -> int:
+    try:
+        return parse_hour(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an hour of UTC such as 2026-03-01T10") from None
 
 
 def _hours(text: str) -> dict[int, int]:

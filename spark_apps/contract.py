@@ -104,6 +104,26 @@ class StreamPaths:
     def generation(self, number: int) -> str:
         return f"{self.generations}/{generation_name(number)}.json"
 
+    def generation_claim(self, number: int) -> str:
+        """{"who", "why", "time_ms"}: whoever made it prepares this generation's checkpoint, and nobody else does."""
+        return f"{self.generations}/{generation_name(number)}.claim"
+
+    @property
+    def savepoints(self) -> str:
+        return f"{self.control}/savepoints"
+
+    def savepoint(self, name: str) -> str:
+        """What was so when it was taken: {generation, batch_id, watermark, release, who, why, time_ms, ...}."""
+        return f"{self.savepoints}/{name}.json"
+
+    @property
+    def snapshots(self) -> str:
+        return f"{self.base}/.snapshot"
+
+    def savepoint_copy(self, name: str) -> str:
+        """The checkpoint of a savepoint that was taken by copying."""
+        return f"{self.base}/savepoint/{name}"
+
     def stop(self, epoch: int) -> str:
         """The marker by whose existence the driver of this epoch ends after its batch."""
         return f"{self.control}/stop/{epoch:06d}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spark_apps.contract import StreamPaths
+from spark_apps.generations import numbers, opened
 
 _CLAIM = re.compile(r"(\d{6,})(?:\.json|\.a(\d+))")
 
@@ -24,15 +25,18 @@ class Claims(Protocol):
 
     def list(self, path: str) -> list[str]: ...
 
+    def read_json(self, path: str) -> dict[str, Any] | None: ...
+
 
 @dataclass(frozen=True)
 class Fence:
-    """The claim of one YARN attempt: control/epoch/<epoch>.a<attempt>."""
+    """The claim of one YARN attempt: control/epoch/<epoch>.a<attempt>, on one generation."""
 
     files: Claims
     paths: StreamPaths
     epoch: int
     attempt: int
+    generation: int = 1
 
     def claim(self, said: dict[str, Any]) -> None:
         """Takes over from every older attempt. Fenced where this claim is taken or there is a newer one."""
@@ -41,11 +45,14 @@ class Fence:
         self.check()
 
     def check(self) -> None:
-        """Fenced where a newer claim exists; to be asked before anything is written."""
+        """Fenced where a newer claim or generation exists; to be asked before anything is written."""
         newest = max(map(claim_of, self.files.list(self.paths.epochs)), default=(0, 0))
         if newest > (self.epoch, self.attempt):
             raise Fenced(f"epoch {self.epoch}, attempt {self.attempt} is superseded by epoch {newest[0]}"
                          + (f", attempt {newest[1]}" if newest[1] else ""))
+        for number in numbers(self.files, self.paths.generations):
+            if number > self.generation and opened(self.files, self.paths, number):
+                raise Fenced(f"generation {self.generation} is superseded by generation {number}")
 
 
 def claim_of(name: str) -> tuple[int, int]:

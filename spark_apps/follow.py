@@ -22,8 +22,9 @@ from spark_apps.contract import (
 )
 from spark_apps.drift import INCOMPLETE, KINDS, LATE, MAX_IDS, OTHER_VERSION, Cause, Copy
 from spark_apps.files import Files
+from spark_apps.generations import lineage
 from spark_apps.seal import AHEAD_MS, HORIZON_MS
-from spark_apps.taken import Batch, Take, batch_of_line, batch_of_offsets, lineage, log_files, take_of, takes
+from spark_apps.taken import Batch, Take, batch_of_line, batch_of_offsets, log_files, take_of, takes
 
 #: Of so many copies at most the possibilities are weighed on the driver.
 MAX_UNSURE = 20_000

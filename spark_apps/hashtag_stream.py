@@ -41,7 +41,7 @@ def tweets(lines: DataFrame, watermark: str) -> DataFrame:
 def start(spark: SparkSession, args: StreamArgs, sink: CountsLive) -> StreamingQuery:
     # Fixed at the first batch for the life of a checkpoint.
     spark.conf.set("spark.sql.shuffle.partitions", str(args.shuffle_partitions))
-    counted = tweets(read_stream(spark, args.paths, args.max_files), args.watermark)
+    counted = tweets(read_stream(spark, args.paths, args.max_files, args.from_hour), args.watermark)
     return (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(sink)
             .option("checkpointLocation", args.paths.checkpoint(args.generation))
             .trigger(processingTime=f"{args.trigger_seconds} seconds").start())
@@ -84,7 +84,7 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
     files = Files(spark, args.paths.base)
     attempt = context._jsc.sc().applicationAttemptId()
     number = int(attempt.get()) if attempt.isDefined() else 1
-    fence = Fence(files, args.paths, args.epoch, number)
+    fence = Fence(files, args.paths, args.epoch, number, args.generation)
     gate = StopGate(files, args.paths.stop(args.epoch))
     reporter = Reporter(files, args.paths, args.generation, args.epoch, number, args.trigger_seconds,
                         context.applicationId)
@@ -94,7 +94,8 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
         fence.check()
 
     try:
-        fence.claim({"application": context.applicationId, "time_ms": reporter.clock.now_ms()})
+        fence.claim({"application": context.applicationId, "spark": spark.version,
+                     "time_ms": reporter.clock.now_ms()})
         _try(reporter.remember)
         _try(lambda: reporter.beat(now=True))
         hold(start(spark, args, CountsLive(args.paths, args.generation, before)), gate, reporter, before)

@@ -12,9 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
-
-from spark_apps.contract import StreamPaths
+from typing import Any
 
 #: Before the first batch nothing is late.
 NEVER = -(1 << 62)
@@ -95,24 +93,3 @@ def log_files(names: Iterable[str]) -> list[str]:
     newest = max((n for name, n in numbers.items() if name.endswith(".compact")), default=-1)
     return [name for name, n in sorted(numbers.items(), key=lambda item: item[1])
             if n > newest or n == newest and name.endswith(".compact")]
-
-
-class Files(Protocol):
-    """What of spark_apps.files.Files is needed here."""
-
-    def read_json(self, path: str) -> dict[str, Any] | None: ...
-
-    def list(self, path: str) -> list[str]: ...
-
-
-def lineage(files: Files, paths: StreamPaths) -> dict[int, int | None]:
-    """Which batches of which generation count, the newest generation first: {generation: last batch, None for all}."""
-    numbers = [int(name[1:5]) for name in files.list(paths.generations) if name.endswith(".json")]
-    kept: dict[int, int | None] = {}
-    number, last = max(numbers, default=1), None
-    while True:
-        kept[number] = last
-        made = files.read_json(paths.generation(number)) or {}
-        if made.get("parent") is None:
-            return kept
-        number, last = int(str(made["parent"]).lstrip("g")), int(made["through_batch"])

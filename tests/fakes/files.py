@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from deploy.errors import Unreachable
+from deploy.errors import HashtideError, Unreachable
 
 
 class Files:
@@ -17,6 +17,7 @@ class Files:
         self.times: dict[str, int] = {}
         self.made: set[str] = set()
         self.snapshottable: set[str] = set()
+        self.snapshot_times: dict[str, int] = {}
         self.permissions: dict[str, str] = {}
         self.owners: dict[str, str] = {}
         self.down = False
@@ -57,14 +58,17 @@ class Files:
         self._check()
         prefix = path.rstrip("/") + "/"
         inside = [p for p in (*list(self.data), *list(self.made)) if p.startswith(prefix)]
-        return {p[len(prefix):].split("/")[0]: self.status(p) or {} for p in inside}
+        names = {p[len(prefix):].split("/")[0] for p in inside}
+        return {name: self.status(prefix + name) or {} for name in names}
 
     def status(self, path: str) -> dict[str, Any] | None:
         self._check()
         if path in self.data:
-            return {"type": "FILE", "modificationTime": self.times[path], "owner": "hashtide", "permission": "644"}
+            return {"type": "FILE", "modificationTime": self.times[path], "owner": "hashtide", "permission": "644",
+                    "length": len(self.data[path])}
         if path in self.made or any(p.startswith(path + "/") for p in (*list(self.data), *list(self.made))):
-            return {"type": "DIRECTORY", "modificationTime": 0, "owner": self.owners.get(path, "hashtide"),
+            return {"type": "DIRECTORY", "modificationTime": self.snapshot_times.get(path, 0),
+                    "owner": self.owners.get(path, "hashtide"),
                     "permission": self.permissions.get(path, "755")}
         return None
 
@@ -73,11 +77,50 @@ class Files:
 
     def mkdirs(self, path: str, permission: str | None = None) -> None:
         self._check()
-        self.made.add(path)
+        parts = path.split("/")
+        self.made |= {"/".join(parts[:n]) for n in range(2, len(parts) + 1)}
         self.permissions.setdefault(path, permission or "755")
 
     def delete(self, path: str, recursive: bool = False) -> bool:
-        return self.data.pop(path, None) is not None
+        self._check()
+        with self._lock:
+            below = [p for p in (*self.data, *self.made) if p == path or recursive and p.startswith(f"{path}/")]
+            for found in below:
+                self.data.pop(found, None)
+                self.made.discard(found)
+        return bool(below)
+
+    def copy(self, source: str, target: str) -> None:
+        data = self.read(source)
+        if data is None:
+            raise HashtideError(f"HDFS has no {source}")
+        with self._lock:
+            self.data[target], self.times[target] = data, self._now()
+
+    def create_snapshot(self, path: str, name: str) -> None:
+        """Of a directory of which snapshots are allowed: the bytes as they are now."""
+        self._check()
+        if path not in self.snapshottable:
+            raise HashtideError(f"HDFS {path}: SnapshotException: Directory is not a snapshottable directory: {path}")
+        inside = f"{path}/.snapshot/{name}"
+        if inside in self.made:
+            raise HashtideError(f"HDFS {path}: SnapshotException: there is already a snapshot with the name {name}")
+        with self._lock:
+            for found in [p for p in self.data if p.startswith(f"{path}/") and "/.snapshot/" not in p]:
+                to = found.replace(path, inside, 1)
+                self.data[to], self.times[to] = self.data[found], self._now()
+            self.made |= {found.replace(path, inside, 1) for found in self.made
+                          if found.startswith(f"{path}/") and "/.snapshot" not in found} | {inside}
+            self.snapshot_times[inside] = self._now()
+
+    def delete_snapshot(self, path: str, name: str) -> bool:
+        return self.delete(f"{path}/.snapshot/{name}", recursive=True)
+
+    def content(self, path: str) -> dict[str, Any] | None:
+        if self.status(path) is None:
+            return None
+        sizes = [len(data) for p, data in self.data.items() if p.startswith(f"{path}/")]
+        return {"length": sum(sizes), "fileCount": len(sizes)}
 
     def set_permission(self, path: str, permission: str) -> None:
         self.permissions[path] = permission

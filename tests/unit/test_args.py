@@ -1,6 +1,8 @@
 """Arguments of the two applications."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spark_apps.args import batch_args, stream_args
@@ -12,10 +14,14 @@ TEN = 1_772_359_200_000   # 2026-03-01T10:00Z
 
 def test_what_the_launch_passes_is_understood() -> None:
     from deploy.launch import StreamSpec
+    from spark_apps.generations import Generation
 
-    found = stream_args(list(StreamSpec("hashtags").args("/hashtide", 2, 17, 2)))
+    found = stream_args(list(StreamSpec("hashtags").args("/hashtide", Generation(2, shuffle_partitions=2), 17)))
     assert found == stream_args([*STREAM, "--root", "/hashtide"])
     assert (found.paths.stream, found.generation, found.epoch, found.watermark) == ("hashtags", 2, 17, "10 minutes")
+    later = StreamSpec("hashtags").args("/hashtide", Generation(2, shuffle_partitions=2, from_hour=TEN), 17)
+    assert later[-2:] == ("--from-hour", "2026-03-01T10")
+    assert stream_args(list(later)) == replace(found, from_hour=TEN)
 
 
 def test_what_a_seal_passes_is_understood() -> None:

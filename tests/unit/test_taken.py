@@ -5,22 +5,17 @@ import json
 
 import pytest
 
-from spark_apps.contract import StreamPaths
 from spark_apps.taken import (
     NEVER,
     Batch,
     Take,
     batch_of_line,
     batch_of_offsets,
-    lineage,
     log_files,
     spell,
     take_of,
     takes,
 )
-from tests.fakes.files import Files
-
-PATHS = StreamPaths("a")
 
 
 def test_a_batch_takes_the_entries_since_the_one_before_and_is_late_by_its_watermark() -> None:
@@ -74,13 +69,3 @@ def test_sparks_own_offsets_tell_the_same() -> None:
     (["9.compact", "9", "19.compact", "18", "20", ".21.tmp"], ["19.compact", "20"])])
 def test_the_sources_log_is_its_newest_compact_file_and_what_came_after(names: list[str], whole: list[str]) -> None:
     assert log_files(names) == whole
-
-
-def test_a_child_generation_counts_from_the_batch_its_parent_is_left_at() -> None:
-    files = Files()
-    assert lineage(files, PATHS) == {1: None}
-    files.write_json(PATHS.generation(2), {"parent": "g0001", "through_batch": 41})
-    files.write_json(PATHS.generation(3), {"parent": "g0002", "through_batch": 50})
-    assert list(lineage(files, PATHS).items()) == [(3, None), (2, 50), (1, 41)]
-    files.write_json(PATHS.generation(4), {"parent": None})
-    assert lineage(files, PATHS) == {4: None}

@@ -1,0 +1,126 @@
+"""A point that a stream can go back to: a savepoint by its name, or a generation such as g0001.
+
+A savepoint is an HDFS snapshot of the stream's root, or a copy of its checkpoint; what is in there counts, and the
+record in control/savepoints only tells of it.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.errors import BadUse, HashtideError
+from deploy.launch import Files
+from spark_apps import generations
+from spark_apps.contract import StreamPaths, generation_name
+from spark_apps.generations import Generation
+from spark_apps.taken import Batch, batch_of_offsets
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+_GENERATION = re.compile(r"g(\d{4,})")
+#: Other people's snapshots of the same directory are none of ours.
+_PREFIX = "savepoint-"
+
+
+@dataclass(frozen=True)
+class Point:
+    """`batch`: the newest batch that its checkpoint has committed, -1 where there is none; `told`: its record."""
+
+    name: str
+    kind: str               # savepoint | generation
+    way: str                # snapshot | copy; empty for a generation
+    generation: Generation
+    checkpoint: str
+    batch: int
+    told: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def check_name(name: str) -> str:
+    """The name itself; BadUse saying what a savepoint may be called."""
+    if not NAME.fullmatch(name):
+        raise BadUse(f"savepoint {name[:80]!r}: expected up to 60 letters, digits, - and _, a letter or digit first")
+    if _GENERATION.fullmatch(name):
+        raise BadUse(f"savepoint {name!r}: that is how generations are called")
+    return name
+
+
+def snapshot_name(name: str) -> str:
+    return f"{_PREFIX}{name}"
+
+
+def snapshots(hdfs: Files, paths: StreamPaths) -> dict[str, int]:
+    """When each snapshot of ours was taken (ms), by the savepoint's name."""
+    return {name.removeprefix(_PREFIX): int(status.get("modificationTime") or 0)
+            for name, status in hdfs.statuses(paths.snapshots).items() if name.startswith(_PREFIX)}
+
+
+def savepoint_names(hdfs: Files, paths: StreamPaths) -> list[str]:
+    """Those that were begun, too."""
+    records = {name.removesuffix(".json") for name in hdfs.list(paths.savepoints) if name.endswith(".json")}
+    return sorted(name for name in records | set(snapshots(hdfs, paths)) if NAME.fullmatch(name))
+
+
+def find(hdfs: Files, paths: StreamPaths, text: str) -> Point:
+    """BadUse where there is no such point, with those that there are; HashtideError where its files are gone."""
+    if match := _GENERATION.fullmatch(text):
+        return of_generation(hdfs, paths, int(match[1]))
+    name = check_name(text)
+    if name not in savepoint_names(hdfs, paths):
+        raise BadUse(f"stream {paths.stream} has no savepoint {name}; there are {known(hdfs, paths)}")
+    return of_savepoint(hdfs, paths, name)
+
+
+def known(hdfs: Files, paths: StreamPaths) -> str:
+    numbers = [n for n in generations.numbers(hdfs, paths.generations) if generations.opened(hdfs, paths, n)]
+    return ", ".join([*savepoint_names(hdfs, paths), *map(generation_name, numbers)]) or "none yet"
+
+
+def of_generation(hdfs: Files, paths: StreamPaths, number: int) -> Point:
+    made = generations.opened(hdfs, paths, number)
+    if made is None:
+        raise BadUse(f"stream {paths.stream} has no generation {generation_name(number)}; "
+                     f"there are {known(hdfs, paths)}")
+    checkpoint = paths.checkpoint(number)
+    return Point(generation_name(number), "generation", "", made, checkpoint, committed(hdfs, checkpoint), {})
+
+
+def of_savepoint(hdfs: Files, paths: StreamPaths, name: str) -> Point:
+    told = hdfs.read_json(paths.savepoint(name)) or {}
+    if told.get("way") == "copy":
+        checkpoint = paths.savepoint_copy(name)
+        made = generations.opened(hdfs, paths, int(str(told["generation"]).lstrip("g")))
+        way = "copy"
+    else:
+        inside = f"{paths.snapshots}/{snapshot_name(name)}"
+        made, way = _newest_inside(hdfs, paths, inside), "snapshot"
+        checkpoint = paths.checkpoint(made.number if made else 1).replace(paths.base, inside, 1)
+    if made is None or hdfs.status(checkpoint) is None:
+        raise HashtideError(f"savepoint {name}: HDFS has no {checkpoint}; "
+                            f"`deploy/hashtide checkpoint drop {name} --yes` forgets it")
+    return Point(name, "savepoint", way, made, checkpoint, committed(hdfs, checkpoint), told)
+
+
+def _newest_inside(hdfs: Files, paths: StreamPaths, inside: str) -> Generation | None:
+    """The generation that went on when the snapshot was taken."""
+    directory = paths.generations.replace(paths.base, inside, 1)
+    for number in generations.numbers(hdfs, directory):
+        made = hdfs.read_json(f"{directory}/{generation_name(number)}.json")
+        if made and not made.get("abandoned"):
+            return Generation.of(number, made)
+    return None
+
+
+def committed(hdfs: Files, checkpoint: str) -> int:
+    """The newest batch with a commit; -1 before the first."""
+    return max((int(name) for name in hdfs.list(f"{checkpoint}/commits") if name.isdecimal()), default=-1)
+
+
+def batch_of(hdfs: Files, point: Point) -> Batch | None:
+    """Watermark and end of its newest committed batch."""
+    if point.batch < 0:
+        return None
+    return batch_of_offsets((hdfs.read(f"{point.checkpoint}/offsets/{point.batch}") or b"").decode(errors="replace"))

@@ -1,0 +1,78 @@
+"""Generations of a stream: which one goes on, and what of those before it counts. Imports nothing heavy."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spark_apps.contract import StreamPaths, parse_hour
+
+
+class Files(Protocol):
+    """What of spark_apps.files.Files and deploy.hdfs.Client is needed here."""
+
+    def read_json(self, path: str) -> dict[str, Any] | None: ...
+
+    def list(self, path: str) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What control/generation/<name>.json says.
+
+    parent, through_batch: the generation it came from, and the last batch of it that counts; None and -1 without.
+    from_hour: its driver takes no landing file that arrived before this hour (ms); None where it takes all.
+    fresh: it began with an empty checkpoint, so its batches have numbers of their own.
+    """
+
+    number: int
+    parent: int | None = None
+    through_batch: int = -1
+    savepoint: str = ""
+    shuffle_partitions: int = 0     # 0: not said
+    from_hour: int | None = None
+    fresh: bool = False
+    who: str = ""
+    why: str = ""
+    time_ms: int = 0
+
+    @classmethod
+    def of(cls, number: int, made: dict[str, Any]) -> Generation:
+        parent, hour = made.get("parent"), made.get("from_hour")
+        return cls(number, None if parent is None else int(str(parent).lstrip("g")),
+                   -1 if parent is None else int(made.get("through_batch", -1)), str(made.get("savepoint") or ""),
+                   int(made.get("shuffle_partitions") or 0), parse_hour(hour) if hour else None,
+                   bool(made.get("fresh")), str(made.get("who") or ""), str(made.get("why") or ""),
+                   int(made.get("time_ms") or 0))
+
+
+def numbers(files: Files, directory: str) -> list[int]:
+    """Of the files in control/generation, the newest first, whether they are open or not."""
+    found = (name.removesuffix(".json") for name in files.list(directory) if name.endswith(".json"))
+    return sorted((int(name[1:]) for name in found if name[1:].isdecimal()), reverse=True)
+
+
+def opened(files: Files, paths: StreamPaths, number: int) -> Generation | None:
+    """None where it is not open: its maker was cut off, or it was given up before it was opened."""
+    made = files.read_json(paths.generation(number))
+    return Generation.of(number, made) if made and not made.get("abandoned") else None
+
+
+def newest(files: Files, paths: StreamPaths) -> Generation | None:
+    """The one that the stream goes on with; None before the first launch."""
+    found = (opened(files, paths, number) for number in numbers(files, paths.generations))
+    return next((one for one in found if one), None)
+
+
+def ancestry(files: Files, paths: StreamPaths) -> list[Generation]:
+    """The newest generation and those it came from, newest first; generation 1 where none is open yet."""
+    found = [newest(files, paths) or Generation(1)]
+    while (parent := found[-1].parent) is not None:
+        found.append(opened(files, paths, parent) or Generation(parent))
+    return found
+
+
+def lineage(files: Files, paths: StreamPaths) -> dict[int, int | None]:
+    """Which batches of which generation count, the newest generation first: {generation: last batch, None for all}."""
+    found = ancestry(files, paths)
+    return {found[0].number: None} | {
+        parent.number: child.through_batch for child, parent in zip(found, found[1:], strict=False)}
