@@ -45,4 +45,6 @@ with DAG("hashtag_stream", description="Submit a stream and keep it running", sc
     HashtagStreamOperator(
         task_id="hold", stream="{{ params.stream }}", trigger_seconds="{{ params.trigger_seconds }}",
         max_files="{{ params.max_files }}", watermark_minutes="{{ params.watermark_minutes }}",
-        release="{{ params.release }}")
+        release="{{ params.release }}", yarn_queue="{{ params.queue }}", executors="{{ params.executors }}",
+        executor_memory="{{ params.executor_memory }}", mode="{{ params.mode }}",
+        savepoint="{{ params.savepoint }}", reason="{{ params.reason }}")

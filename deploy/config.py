@@ -35,7 +35,13 @@ class Yarn:
     resourcemanagers: tuple[str, ...] = ()   # http://host:8088 of every ResourceManager
     stream_queue: str = "streaming"
     batch_queue: str = "batch"
+    queues: tuple[str, ...] = ()    # that a stream may be put into; by default the two above
     max_app_attempts: int = 2
+
+    @property
+    def known_queues(self) -> tuple[str, ...]:
+        """Queues for a stream, its own first."""
+        return tuple(dict.fromkeys((self.stream_queue, *(self.queues or (self.batch_queue,)))))
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Cluster:
 
 _SECTIONS = {"hdfs": Hdfs, "yarn": Yarn, "spark": Spark, "airflow": Airflow}
 _SIZE = re.compile(r"[1-9]\d*[mg]"), "a size such as 640m or 2g"
+_QUEUE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _SHAPES = {
     "driver_memory": _SIZE, "executor_memory": _SIZE,
     "default_fs": (re.compile(r"[a-z][a-z0-9+.-]*://\S+"), "hdfs://host:port or hdfs://nameservice"),
@@ -138,7 +145,12 @@ def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: l
         if key not in known:
             continue
         text = text.strip()
-        if str(known[key].type).startswith("tuple"):
+        if key == "queues":
+            names = tuple(name.strip() for name in text.split(",") if name.strip())
+            faults += [f"[{name}] queues = {queue}: expected names of queues, comma separated"
+                       for queue in names if not _QUEUE.fullmatch(queue)]
+            out[key] = names
+        elif str(known[key].type).startswith("tuple"):
             urls = tuple(u.strip().rstrip("/") for u in text.split(",") if u.strip())
             faults += [f"[{name}] {key} = {u}: expected http://host:port" for u in urls if not _is_http(u)]
             out[key] = urls

@@ -29,6 +29,8 @@ class Health:
     duplicates: int | None
     state_rows: int | None
     spark_ui: str
+    who: str = ""                    # who said last what should be, and why
+    why: str = ""
     parked: dict[str, Any] = field(default_factory=dict)   # where it is: as `parked` gives it
 
     def as_json(self) -> dict[str, Any]:
@@ -36,6 +38,8 @@ class Health:
 
     def text(self) -> str:
         lines = [f"stream {self.stream}: {self.verdict}"]
+        if self.who and not self.parked:
+            lines.append(f"  asked for    by {self.who}" + (f": {self.why}" if self.why else ""))
         if self.application:
             lines.append(f"  application  {self.application} {self.state}, epoch {self.epoch}  {self.spark_ui}")
         if self.batch_id is not None:
@@ -91,6 +95,7 @@ def judge(seen: Observation, tools: Launcher) -> Health:
         beat.get("batch_id"), beat.get("batch_s"), beat.get("trigger_s"), beat.get("rows_per_s"),
         (seen.now_ms - commit) / 1000 if commit else None, beat.get("late"), beat.get("duplicates"),
         beat.get("state_rows"), app.tracking_url if app and app.live else "",
+        str(seen.desired.get("who") or ""), one_line(str(seen.desired.get("why") or "")),
         _parked(seen) if seen.desired.get("state") == "parked" and not (app and app.live) else {})
 
 

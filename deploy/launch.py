@@ -24,9 +24,10 @@ from deploy.artifact import Release
 from deploy.config import Cluster
 from deploy.errors import BadUse, Refused, TimedOut
 from deploy.outages import Noticed
+from deploy.spec import StreamSpec as StreamSpec
 from deploy.yarn import LIVE, Application
 from spark_apps import generations
-from spark_apps.contract import StreamPaths, check_stream, epoch_tag, hour_name, launch_tag, stream_tag
+from spark_apps.contract import StreamPaths, epoch_tag, launch_tag, stream_tag
 from spark_apps.generations import Generation
 
 #: How long an intent may be without an application before it counts as given up.
@@ -36,42 +37,6 @@ HEARTBEAT_FRESH_MS = 30_000
 #: A driver reads its stop marker between batches; past this it is killed, which loses nothing but time.
 STOP_TIMEOUT_MS = 5 * 60_000
 LAUNCH_TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True)
-class StreamSpec:
-    """The parameters of a stream's launch; BadUse names every one that is out of range."""
-
-    stream: str
-    trigger_seconds: int = 10
-    max_files: int = 60
-    watermark_minutes: int = 10
-    release: str = ""        # "" adopts whatever runs, and publishes this checkout where nothing does
-
-    def __post_init__(self) -> None:
-        faults = []
-        try:
-            check_stream(self.stream)
-        except ValueError as error:
-            faults.append(str(error))
-        for name, low, high in (("trigger_seconds", 1, 300), ("max_files", 1, 10_000), ("watermark_minutes", 1, 1440)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                faults.append(f"{name} = {value!r}: expected a whole number from {low} to {high}")
-        if faults:
-            raise BadUse("; ".join(faults))
-
-    @classmethod
-    def of(cls, raw: dict[str, Any]) -> StreamSpec:
-        """From DAG parameters or desired.json; what it does not know, it leaves."""
-        return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if raw.get(name) is not None})
-
-    def args(self, root: str, generation: Generation, epoch: int) -> tuple[str, ...]:
-        return ("--stream", self.stream, "--root", root, "--generation", str(generation.number), "--epoch", str(epoch),
-                "--trigger-seconds", str(self.trigger_seconds), "--max-files", str(self.max_files),
-                "--watermark", f"{self.watermark_minutes} minutes",
-                "--shuffle-partitions", str(generation.shuffle_partitions),
-                *(() if generation.from_hour is None else ("--from-hour", hour_name(generation.from_hour))))
 
 
 class Files(artifact.Files, Protocol):
@@ -121,7 +86,7 @@ class Launcher:
 
         Refused where one of another release runs; SubmitFailed, TimedOut, Unreachable as deploy.submit has them.
         """
-        paths = StreamPaths(spec.stream, self.cluster.root)
+        paths = StreamPaths(spec.within(self.cluster).stream, self.cluster.root)
         deadline = self.monotonic() + timeout_s
         while True:
             # Before anything else is looked at: whoever launches meanwhile takes the next number, and our create fails.
@@ -155,7 +120,12 @@ class Launcher:
             # It came after its intent was given up, and its fence will not let it commit.
             self.kill(paths, app, f"superseded by epoch {newest}")
             return None
-        release = (self.hdfs.read_json(paths.epoch(epoch)) or {}).get("release", "")
+        intent, opened = self.hdfs.read_json(paths.epoch(epoch)) or {}, generations.newest(self.hdfs, paths)
+        if opened and int(intent.get("generation") or opened.number) < opened.number:
+            # It was submitted while that one was opened, and its fence will not let it commit.
+            self.kill(paths, app, f"generation {opened.number} was opened since")
+            return None
+        release = intent.get("release", "")
         if spec.release and release and release != spec.release:
             raise Refused(f"stream {spec.stream} runs release {release} as {app.id}, wanted is {spec.release}; "
                           f"stop it first: `deploy/hashtide stream stop --stream {spec.stream}`")
@@ -202,16 +172,17 @@ class Launcher:
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
         release = self._release(spec)
-        generation = self._generation(paths)
+        generation = self._generation(spec, paths)
         launch_id = self.new_id()
         intent = {"launch_id": launch_id, "release": release.version, "generation": generation.number, "who": who,
                   "why": why, "time_ms": self.now_ms(), "parameters": asdict(spec)}
         if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
             return None
         tag = launch_tag(launch_id)
-        job = submit.Job("stream", f"hashtide {spec.stream} e{epoch}", self.cluster.yarn.stream_queue,
+        job = submit.Job("stream", f"hashtide {spec.stream} e{epoch}", spec.queue or self.cluster.yarn.stream_queue,
                          (stream_tag(spec.stream), epoch_tag(spec.stream, epoch), tag),
-                         spec.args(self.cluster.root, generation, epoch), release)
+                         spec.args(self.cluster.root, generation, epoch), release,
+                         spec.executors, spec.executor_memory)
         self.say(f"submitting epoch {epoch}, generation {generation.number}, release {release.version}")
         try:
             client = self.start(self.cluster, job, f"{spec.stream}-{epoch:06d}")
@@ -230,9 +201,9 @@ class Launcher:
             return artifact.find(self.hdfs, spec.release, self.cluster.root)
         return artifact.publish(self.hdfs, self.cluster.root)
 
-    def _generation(self, paths: StreamPaths) -> Generation:
+    def _generation(self, spec: StreamSpec, paths: StreamPaths) -> Generation:
         """The newest one; its shuffle partitions hold for the life of its checkpoint."""
-        cores = self.cluster.spark.executors * self.cluster.spark.executor_cores
+        cores = (spec.executors or self.cluster.spark.executors) * self.cluster.spark.executor_cores
         if not generations.numbers(self.hdfs, paths.generations):
             self.hdfs.create_exclusive(paths.generation(1), {
                 "parent": None, "shuffle_partitions": cores, "time_ms": self.now_ms()})

@@ -33,7 +33,7 @@ class SubmitFailed(HashtideError):
 
 @dataclass(frozen=True)
 class Job:
-    """What one spark-submit submits; `kind` is stream or batch."""
+    """What one spark-submit submits; `kind` is stream or batch. 0 and "" leave its executors to the cluster file."""
 
     kind: str
     name: str
@@ -41,26 +41,30 @@ class Job:
     tags: tuple[str, ...]
     args: tuple[str, ...]
     release: Release
+    executors: int = 0
+    executor_memory: str = ""
 
 
 def build_command(cluster: Cluster, job: Job) -> list[str]:
     """spark-submit's argument list. The cluster file's [spark.conf] comes last and wins."""
     spark, fs = cluster.spark, cluster.hdfs.default_fs.rstrip("/")
+    executor_memory = job.executor_memory or spark.executor_memory
     conf = {
         "spark.app.name": job.name,
         "spark.yarn.submit.waitAppCompletion": "false",
         "spark.yarn.queue": job.queue,
         "spark.yarn.tags": ",".join(job.tags),
         "spark.driver.memory": spark.driver_memory,
-        "spark.executor.memory": spark.executor_memory,
-        "spark.executor.instances": str(spark.executors),
+        "spark.executor.memory": executor_memory,
+        "spark.executor.instances": str(job.executors or spark.executors),
         "spark.executor.cores": str(spark.executor_cores),
         # A stream that gives its executors back loses its state's place, and a small batch would wait for its own.
         "spark.dynamicAllocation.enabled": "false",
         "spark.pyspark.python": spark.python,
         "spark.yarn.appMasterEnv.PYSPARK_PYTHON": spark.python,
         "spark.executorEnv.PYTHONHASHSEED": "0",
-        **_libraries(cluster), **_attempts(cluster, job.kind), **_jvm(cluster), **spark.conf,
+        **_libraries(cluster), **_attempts(cluster, job.kind), **_jvm(spark.driver_memory, executor_memory),
+        **spark.conf,
     }
     command = [spark.submit, "--master", "yarn", "--deploy-mode", "cluster"]
     if spark.keytab:
@@ -90,9 +94,9 @@ def _attempts(cluster: Cluster, kind: str) -> dict[str, str]:
     }
 
 
-def _jvm(cluster: Cluster) -> dict[str, str]:
+def _jvm(driver_memory: str, executor_memory: str) -> dict[str, str]:
     """A serial collector for heaps below 2 GB: on few cores the parallel one's threads only get in the way."""
-    small = {"driver": _mb(cluster.spark.driver_memory) < 2048, "executor": _mb(cluster.spark.executor_memory) < 2048}
+    small = {"driver": _mb(driver_memory) < 2048, "executor": _mb(executor_memory) < 2048}
     return {f"spark.{role}.extraJavaOptions": "-XX:+UseSerialGC" for role, is_small in small.items() if is_small}
 
 

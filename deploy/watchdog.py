@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deploy import lease, supervisor
-from deploy.errors import HashtideError, Unreachable
+from deploy.errors import BadUse, HashtideError, Unreachable
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe, overdue_stop
+from deploy.spec import StreamSpec, again
 from deploy.yarn import Application
 from spark_apps.contract import STREAM_NAME, StreamPaths
 
@@ -68,7 +69,12 @@ def watch(tools: Launcher, stream: str, dry_run: bool = False) -> Plan:
 def look(tools: Launcher, stream: str) -> Plan:
     """Writes nothing."""
     seen = observe(tools, stream)
-    return plan(seen, "" if seen.unknown else lease.held_by(tools, stream))
+    made = plan(seen, "" if seen.unknown else lease.held_by(tools, stream))
+    try:
+        StreamSpec.of(made.conf or {"stream": stream}).within(tools.cluster)
+    except BadUse as error:
+        return replace(made, conf=None, undecided=_not_allowed(stream, error))
+    return made
 
 
 def plan(seen: Observation, holder: str) -> Plan:
@@ -90,8 +96,17 @@ def plan(seen: Observation, holder: str) -> Plan:
     if not seen.wanted:
         text = f"desired state is {seen.desired.get('state', 'not set')}"
         return Plan(seen.stream, text, kill=tuple(doomed), ask_to_end=ask)
-    conf = None if holder else {"stream": seen.stream, **seen.desired.get("parameters", {})}
-    return Plan(seen.stream, f"held by {holder}" if holder else "nobody holds it", kill=tuple(doomed), conf=conf)
+    if holder:
+        return Plan(seen.stream, f"held by {holder}", kill=tuple(doomed))
+    try:
+        conf = again(seen.stream, seen.desired).conf()
+    except BadUse as error:
+        return Plan(seen.stream, undecided=_not_allowed(seen.stream, error), kill=tuple(doomed))
+    return Plan(seen.stream, "nobody holds it", kill=tuple(doomed), conf=conf)
+
+
+def _not_allowed(stream: str, error: BadUse) -> str:
+    return f"nobody holds it, and desired.json: {error}; `deploy/hashtide stream submit --stream {stream}` mends it"
 
 
 def act(tools: Launcher, made: Plan) -> list[HashtideError]:

@@ -1,16 +1,21 @@
-"""The DAGs' parameters as forms: the ranges are those of deploy.launch.StreamSpec."""
+"""The DAGs' parameters as forms: what they allow is what deploy.spec allows, and the defaults are the cluster's."""
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from typing import Any
 
 from airflow.sdk import Param
 
-from deploy.launch import StreamSpec
+from deploy import config, spec
+from deploy.config import Spark, Yarn
+from deploy.errors import BadUse
+from deploy.spec import StreamSpec
 from spark_apps.contract import STREAM_NAME
 
 _DEFAULT = {field.name: field.default for field in fields(StreamSpec)}
 HOUR = r"^(|\d{4}-\d{2}-\d{2}T\d{2})$"
-RELEASE = r"^(|[0-9A-Za-z][0-9A-Za-z.+-]*)$"
+_PARAMETERS, _RESOURCES = "Parameters", "Resources"
 
 
 def stream(default: str = "hashtags") -> Param:
@@ -19,8 +24,7 @@ def stream(default: str = "hashtags") -> Param:
 
 
 def release() -> Param:
-    return Param("", "A release in HDFS; empty: this checkout's, or whatever runs already", type="string",
-                 pattern=RELEASE, maxLength=100, title="Release")
+    return _text("release", "Release", "A release in HDFS; empty: this checkout's, or whatever runs already")
 
 
 def hour(title: str, text: str) -> Param:
@@ -28,14 +32,46 @@ def hour(title: str, text: str) -> Param:
 
 
 def streaming() -> dict[str, Param]:
+    """The form of hashtag_stream."""
+    yarn, spark = cluster()
+    modes = "; ".join(f"{mode}: {words}" for mode, words in spec.MODES.items())
     return {
         "stream": stream(),
-        "trigger_seconds": _whole("Trigger", "Seconds between batches", "trigger_seconds", 1, 300),
-        "max_files": _whole("Files a batch", "At most so many landing files in one batch", "max_files", 1, 10_000),
-        "watermark_minutes": _whole("Watermark", "Minutes that a tweet may be late, and duplicates are remembered",
-                                    "watermark_minutes", 1, 1440),
+        "mode": Param(spec.RESUME, f"{modes}. All but resume stop the stream and wait for approval first",
+                      type="string", enum=list(spec.MODES), title="Mode"),
+        "savepoint": _text("savepoint", "Savepoint", "Mode savepoint: its name"),
+        "reason": Param("", "Kept with the launch, shown by `stream status`", type="string",
+                        pattern=f"^{spec.REASON}$", maxLength=200, title="Reason"),
+        "trigger_seconds": _whole("trigger_seconds", "Trigger", "Seconds between batches"),
+        "max_files": _whole("max_files", "Files a batch", "At most so many landing files in one batch"),
+        "watermark_minutes": _whole("watermark_minutes", "Watermark",
+                                    "Minutes that a tweet may be late, and duplicates are remembered"),
+        "queue": Param(yarn.stream_queue, "YARN queue", type="string", enum=list(yarn.known_queues), title="Queue",
+                       section=_RESOURCES),
+        "executors": _whole("executors", "Executors", "Of the driver", spark.executors, _RESOURCES),
+        "executor_memory": _text("executor_memory", "Executor memory", "Heap of each, such as 640m or 2g; empty: the "
+                                 "cluster's", _allowed("executor_memory", spark.executor_memory), _RESOURCES),
         "release": release()}
 
 
-def _whole(title: str, text: str, name: str, low: int, high: int) -> Param:
-    return Param(_DEFAULT[name], text, type="integer", minimum=low, maximum=high, title=title)
+def cluster() -> tuple[Yarn, Spark]:
+    """Of HASHTIDE_CLUSTER or the local cluster; where there is none yet, runs say so and the form is there."""
+    try:
+        found = config.load()
+    except BadUse:
+        return Yarn(), Spark()
+    return found.yarn, found.spark
+
+
+def _allowed(name: str, value: str) -> str:
+    return value if re.fullmatch(spec.SHAPES[name][0], value) else ""
+
+
+def _text(name: str, title: str, text: str, default: str = "", section: str = _PARAMETERS) -> Param:
+    return Param(default, text, type="string", pattern=f"^(|{spec.SHAPES[name][0]})$", title=title, section=section)
+
+
+def _whole(name: str, title: str, text: str, default: Any = None, section: str = _PARAMETERS) -> Param:
+    low, high = spec.RANGES[name]
+    return Param(_DEFAULT[name] if default is None else default, text, type="integer", minimum=low, maximum=high,
+                 title=title, section=section)

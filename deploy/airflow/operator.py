@@ -14,7 +14,8 @@ from deploy import holding
 from deploy.airflow import links, notifier, tools
 from deploy.airflow.trigger import StreamTrigger
 from deploy.errors import BadUse, HashtideError, Refused, Unreachable
-from deploy.launch import Launcher, StreamSpec
+from deploy.launch import Launcher
+from deploy.spec import RANGES, Request, StreamSpec
 
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 300_000
 
@@ -25,14 +26,20 @@ class HashtagStreamOperator(BaseOperator):
     Parameters are deploy.launch.StreamSpec's; the DAG's form fills them.
     """
 
-    template_fields: Sequence[str] = ("stream", "trigger_seconds", "max_files", "watermark_minutes", "release")
+    template_fields: Sequence[str] = ("stream", "trigger_seconds", "max_files", "watermark_minutes", "release",
+                                      "yarn_queue", "executors", "executor_memory", "mode", "savepoint", "reason")
     operator_extra_links = (links.YarnLink(), links.SparkLink())
     ui_color = "#d7ecff"
 
     def __init__(self, *, stream: str, trigger_seconds: int | str = 10, max_files: int | str = 60,
-                 watermark_minutes: int | str = 10, release: str = "", **kwargs: Any) -> None:
+                 watermark_minutes: int | str = 10, release: str = "", yarn_queue: str = "",
+                 executors: int | str = 0, executor_memory: str = "", mode: str = "", savepoint: str = "",
+                 reason: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stream, self.release = stream, release
+        self.stream, self.release, self.reason = stream, release, reason
+        self.yarn_queue = yarn_queue   # `queue` is Airflow's own, of its executor
+        self.executors, self.executor_memory = executors, executor_memory
+        self.mode, self.savepoint = mode, savepoint
         self.trigger_seconds, self.max_files, self.watermark_minutes = trigger_seconds, max_files, watermark_minutes
 
     def execute(self, context: Context) -> None:
@@ -44,9 +51,12 @@ class HashtagStreamOperator(BaseOperator):
     def begin(self, context: Context, put_off: int) -> None:
         holder = holder_of(context)
         try:
-            spec, made = self.spec(), tools.launcher(say=self.log.info)
+            wish, made = self.wish(), tools.launcher(say=self.log.info)
+            spec = wish.spec.within(made.cluster)
+            if wish.destructive:
+                raise BadUse(f"mode {wish.mode} is not offered here yet; nothing was changed")
             holding.preflight(made, spec)
-            event = holding.begin(made, spec, holder, why="hashtag_stream")
+            event = holding.begin(made, spec, holder, why=wish.reason or "hashtag_stream")
         except (BadUse, Refused) as error:
             fail(error)
         except Unreachable as error:
@@ -55,7 +65,7 @@ class HashtagStreamOperator(BaseOperator):
                       "begin_again")
         if event:
             raise AirflowSkipException(event.reason)
-        self.submit(made, spec, holder, context, 0)
+        self.submit(made, spec, holder, context, 0, wish.reason)
 
     def resume(self, context: Context, event: dict[str, Any]) -> None:
         """After an event of the trigger."""
@@ -78,13 +88,17 @@ class HashtagStreamOperator(BaseOperator):
             spec = holding.wanted_spec(made, self.stream)
         except Unreachable as error:
             self.put_off(made, holder, 0, str(error), put_off)
+        except BadUse as error:
+            self.let_go(made, holder)
+            raise AirflowFailException(f"stream {self.stream}: desired.json: {error}") from None
         self.say(made, "restart", reason, "Nothing to do: it is submitted again")
-        self.submit(made, spec, holder, context, put_off)
+        self.submit(made, spec, holder, context, put_off, reason)
 
-    def submit(self, made: Launcher, spec: StreamSpec, holder: str, context: Context, put_off: int) -> NoReturn:
+    def submit(self, made: Launcher, spec: StreamSpec, holder: str, context: Context, put_off: int,
+               why: str) -> NoReturn:
         """Launches, then defers; an outage puts the launch off and spends nothing."""
         try:
-            launched = holding.launch(made, spec, holder, why="hashtag_stream")
+            launched = holding.launch(made, spec, holder, why=why or "hashtag_stream")
         except (BadUse, Refused) as error:
             self.let_go(made, holder)
             fail(error)
@@ -106,11 +120,10 @@ class HashtagStreamOperator(BaseOperator):
         self.defer(trigger=trigger, method_name=method)
         raise AssertionError("defer raises")
 
-    def spec(self) -> StreamSpec:
+    def wish(self) -> Request:
         """The rendered fields, whole numbers as such."""
-        return StreamSpec.of({"stream": self.stream, "release": self.release or "",
-                              "trigger_seconds": _number(self.trigger_seconds), "max_files": _number(self.max_files),
-                              "watermark_minutes": _number(self.watermark_minutes)})
+        raw = {name: getattr(self, name) for name in self.template_fields}
+        return Request.of({**raw, "queue": self.yarn_queue, **{name: _number(raw[name]) for name in RANGES}})
 
     def say(self, made: Launcher, kind: str, reason: str, next_step: str) -> None:
         try:

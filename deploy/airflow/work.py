@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from deploy import landed, provision, watchdog
 from deploy.airflow import tools
 from deploy.errors import BadUse, HashtideError
-from deploy.launch import StreamSpec
+from deploy.spec import StreamSpec
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,14 @@ from deploy import hdfs, health, provision, supervisor, yarn
 from deploy.airflow_api import AirflowApi
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
-from deploy.launch import Launcher, StreamSpec, newest_epoch
+from deploy.launch import Launcher, newest_epoch
+from deploy.spec import MODES, RESUME, Request, StreamSpec
 from deploy.verbs.common import Steps, add_verb, dump, now_ms, open_cluster, positive
 from deploy.verbs.lines import screen
 from spark_apps.contract import StreamPaths
 
 PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes")
+RESOURCES = {"queue": "YARN queue", "executors": "executors", "executor_memory": "their memory, such as 640m or 2g"}
 
 
 def add_to(verbs: Any) -> None:
@@ -30,6 +32,13 @@ def add_to(verbs: Any) -> None:
     for name in PARAMETERS:
         default = next(f.default for f in fields(StreamSpec) if f.name == name)
         submit.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"(default: {default})")
+    for name, text in RESOURCES.items():
+        submit.add_argument(f"--{name.replace('_', '-')}", type=positive if name == "executors" else str,
+                            help=f"{text} (default: the cluster file's)")
+    submit.add_argument("--mode", choices=tuple(MODES), default=RESUME, help="where it goes on from: all but resume "
+                        "wait for approval in Airflow (default: %(default)s)")
+    submit.add_argument("--savepoint", default="", metavar="NAME", help="for mode savepoint")
+    submit.add_argument("--reason", default="", help="kept with the launch; `stream status` shows it")
     submit.add_argument("--release", default="", help="a release in HDFS (default: this checkout's)")
     submit.add_argument("--no-airflow", action="store_true",
                         help="submit from here; nobody restarts it when YARN gives it up")
@@ -60,18 +69,21 @@ def provision_stream(args: argparse.Namespace) -> int:
 
 def submit_stream(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
-    given = {name: getattr(args, name) for name in PARAMETERS if getattr(args, name) is not None}
-    spec = StreamSpec(args.stream, release=args.release, **given)
+    given = {name: getattr(args, name) for name in (*PARAMETERS, *RESOURCES) if getattr(args, name) is not None}
+    wish = Request.of({**vars(args), **given})
+    spec = wish.spec.within(cluster)
     say = (lambda text: None) if args.json else Steps()
     if files.status(StreamPaths(args.stream, cluster.root).control) is None:
         raise BadUse(f"stream {args.stream} is not provisioned: "
                      f"`deploy/hashtide stream provision --stream {args.stream}`")
     if args.no_airflow or not cluster.airflow.url:
-        tools = tools_of(cluster, files, say)
-        supervisor.ask(tools, spec, who="command line", why="stream submit")
-        done = {"application": tools.launch(spec, who="command line", why="stream submit").id}
+        if wish.destructive:
+            raise BadUse(f"mode {wish.mode} waits for approval in Airflow; without it: `deploy/hashtide checkpoint`")
+        tools, why = tools_of(cluster, files, say), wish.reason or "stream submit"
+        supervisor.ask(tools, spec, who="command line", why=why)
+        done = {"application": tools.launch(spec, who="command line", why=why).id}
     else:
-        done = {"dag_run": by_airflow(cluster, spec, given)}
+        done = {"dag_run": by_airflow(cluster, spec, given, wish)}
     if args.json:
         dump(done)
     else:
@@ -79,10 +91,13 @@ def submit_stream(args: argparse.Namespace) -> int:
     return 0
 
 
-def by_airflow(cluster: Cluster, spec: StreamSpec, given: dict[str, int]) -> str:
+def by_airflow(cluster: Cluster, spec: StreamSpec, given: dict[str, Any], wish: Request | None = None) -> str:
+    """The id of a run of hashtag_stream; what is not given, its form fills."""
     api = AirflowApi(cluster.airflow)
     api.unpause("hashtag_stream")
     conf = {"stream": spec.stream, **given, **({"release": spec.release} if spec.release else {})}
+    if wish:
+        conf |= {name: value for name, value in wish.conf().items() if name in ("mode", "savepoint", "reason")}
     return api.trigger("hashtag_stream", conf)
 
 

@@ -88,19 +88,44 @@ def test_each_hourly_seal_is_verified_and_a_verification_is_not_tried_again(dags
 
 @pytest.mark.parametrize("bad", [
     {"stream": "No-Name"}, {"trigger_seconds": 0}, {"trigger_seconds": 301}, {"watermark_minutes": 1441},
-    {"max_files": "many"}, {"release": "../etc"}])
+    {"max_files": "many"}, {"release": "../etc"}, {"mode": "rewind"}, {"savepoint": "../g1"}, {"queue": "nosuch"},
+    {"executors": 0}, {"executors": "2"}, {"executor_memory": "2t"}, {"reason": "a\nb"}, {"reason": "a" * 201}])
 def test_the_form_refuses_what_the_launch_would_refuse(dags: dict[str, Any], bad: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     for key, value in bad.items():
+        copy(dags["hashtag_stream"].params.get_param(key)).resolve()
         with pytest.raises(ParamValidationError):
             copy(dags["hashtag_stream"].params.get_param(key)).resolve(value)
 
 
 def test_the_form_has_every_parameter_of_a_launch(dags: dict[str, Any]) -> None:
-    from deploy.launch import StreamSpec
+    from deploy.spec import Request, StreamSpec
 
-    assert set(dags["hashtag_stream"].params) == set(StreamSpec.__dataclass_fields__)
+    wish = {*StreamSpec.__dataclass_fields__, *Request.__dataclass_fields__} - {"spec"}
+    assert set(dags["hashtag_stream"].params) == wish
+    given = {name: getattr(dags["hashtag_stream"].tasks[0], name.replace("queue", "yarn_queue")) for name in wish}
+    assert given == {name: f"{{{{ params.{name} }}}}" for name in wish}, "each reaches the task"
+
+
+def test_the_forms_defaults_are_the_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deploy.airflow import forms
+
+    path = tmp_path / "c.ini"
+    path.write_text("[hdfs]\ndefault_fs = hdfs://n:1\nwebhdfs = http://n:2\n[yarn]\nresourcemanagers = http://r:3\n"
+                    "stream_queue = live\n[spark]\nexecutors = 4\nexecutor_memory = 4g\n")
+    monkeypatch.setenv("HASHTIDE_CLUSTER", str(path))
+    made = forms.streaming()
+    assert {name: made[name].value for name in ("queue", "executors", "executor_memory")} == {
+        "queue": "live", "executors": 4, "executor_memory": "4g"}
+    assert made["queue"].schema["enum"] == ["live", "batch"]
+
+
+def test_the_form_is_there_before_the_cluster_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deploy.airflow import forms
+
+    monkeypatch.setenv("HASHTIDE_CLUSTER", str(tmp_path / "none.ini"))
+    assert forms.streaming()["queue"].value == "streaming"
 
 
 def test_airflow_is_the_library_where_our_package_has_its_name() -> None:

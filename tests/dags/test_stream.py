@@ -97,12 +97,43 @@ def test_the_form_reaches_the_driver_as_numbers(world: Batches, task: Any) -> No
 
 @pytest.mark.parametrize("given,said", [
     ({"trigger_seconds": "301"}, "trigger_seconds = 301: expected a whole number from 1 to 300"),
+    ({"executors": "many"}, "executors = 'many': expected a whole number from 1 to 1000"),
+    ({"executor_memory": "2t"}, "executor_memory = '2t': expected a size"),
+    ({"yarn_queue": "nosuch"}, "queue = 'nosuch': expected one of streaming, batch"),
+    ({"mode": "rewind"}, "mode = 'rewind': expected one of resume, savepoint, fresh"),
+    ({"mode": "savepoint"}, "savepoint is missing"), ({"reason": "a\nb"}, "reason: expected one line"),
     ({"stream": "No"}, "stream name 'No'"), ({"release": "9.9"}, "release 9.9 is not in /hashtide/releases"),
     ({"stream": "other"}, "stream other is not provisioned: run hashtag_provision")])
 def test_a_wrong_parameter_is_one_line_and_no_retry(world: Batches, task: Any, given: Any, said: str) -> None:
     with pytest.raises(AirflowFailException, match=said) as failed:
         task(**given).execute()
     assert "\n" not in str(failed.value)
+    assert not lease.held_by(world.tools, STREAM)
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_asked(world: Batches, task: Any) -> None:
+    world.hdfs.down = world.rm.down = True
+    with pytest.raises(AirflowFailException, match="queue = 'nosuch'"):
+        task(yarn_queue="nosuch").execute()
+
+
+def test_resources_and_reason_reach_the_launch_and_stay_for_its_restarts(world: Batches, task: Any) -> None:
+    held = task(yarn_queue="batch", executors="3", executor_memory="2g", reason="more tags").execute()
+    world.after(60, lambda: die(world, 1))
+    held.go_on()
+    assert [(job.queue, job.executors, job.executor_memory) for job in world.jobs] == [("batch", 3, "2g")] * 2
+    assert world.hdfs.read_json(PATHS.desired)["why"] == "more tags"
+    assert world.hdfs.read_json(PATHS.epoch(1))["why"] == "more tags"
+    assert "exit code 137" in world.hdfs.read_json(PATHS.epoch(2))["why"], "a restart says what it is for"
+
+
+def test_a_desired_state_that_is_not_allowed_any_more_ends_the_task_in_one_line(world: Batches, task: Any) -> None:
+    held = task().execute()
+    said = world.hdfs.read_json(PATHS.desired)
+    world.hdfs.write_json(PATHS.desired, {**said, "parameters": {**said["parameters"], "executors": -1}})
+    die(world, 1)
+    with pytest.raises(AirflowFailException, match="stream a: desired.json: executors = -1: expected"):
+        held.go_on()
     assert not lease.held_by(world.tools, STREAM)
 
 

@@ -37,9 +37,11 @@ def verdict(world: World) -> tuple[bool, str]:
 def test_a_driver_that_commits_is_running_and_its_numbers_are_there(world: World) -> None:
     app = world.rm.add(3, from_ms=world.ms - 60_000)
     beat(world)
+    supervisor.ask(world.tools, SPEC, "ada", "more cores")
     found = health(world.tools, STREAM)
     assert (found.ok, found.verdict, found.application, found.epoch) == (True, "running", app.id, 3)
-    assert found.text().splitlines()[2:] == [
+    assert found.text().splitlines()[1] == "  asked for    by ada: more cores"
+    assert found.text().splitlines()[3:] == [
         "  last batch   7 of generation 1: 2.5 s of a 10.0 s trigger, 80 rows/s, committed 4.0 s ago",
         "  state        56,789 identities; since start: 1,234 duplicates, 1 late"]
     assert json.loads(json.dumps(found.as_json()))["commit_age_seconds"] == 4.0

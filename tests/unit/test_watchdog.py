@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_stream_that_nobody_holds_needs_a_holder_whether_it_runs_or_not(world:
     assert watch(world.tools, STREAM).conf
     world.rm.add(3)
     found = watch(world.tools, STREAM)
-    assert found.conf == {"stream": STREAM, **vars(SPEC)} and not found.kill and found.text == "nobody holds it"
+    assert found.conf == SPEC.conf() and not found.kill and found.text == "nobody holds it"
 
 
 def test_a_stream_that_is_held_is_left_to_its_holder(world: World) -> None:
@@ -178,3 +179,19 @@ def test_what_is_planned(seen: dict[str, Any], holder: str, says: str) -> None:
     made = plan(Observation(STREAM, 1_000, epoch=3, **seen), holder)
     assert made.says() == says
     assert made.idle == (";" not in says and not made.undecided)
+
+
+def test_resources_and_reason_are_kept(world: World) -> None:
+    spec = replace(SPEC, queue="batch", executors=3, executor_memory="2g")
+    supervisor.ask(world.tools, spec, "ada", "more\x1b tags")
+    assert watch(world.tools, STREAM).conf == {**spec.conf(), "reason": "more tags"}
+
+
+@pytest.mark.parametrize("wrong,said", [({"executors": -1}, "executors = -1: expected a whole number"),
+                                        ({"queue": "gone"}, "queue = 'gone': expected one of streaming, batch")])
+def test_a_desired_state_that_is_not_allowed_starts_nothing_and_is_named(world: World, wrong: Any, said: str) -> None:
+    desired = world.hdfs.read_json(PATHS.desired) or {}
+    world.hdfs.write_json(PATHS.desired, {**desired, "parameters": {**desired["parameters"], **wrong}})
+    found = watch(world.tools, STREAM)
+    assert found.conf is None
+    assert said in found.undecided and "deploy/hashtide stream submit --stream a" in found.undecided
