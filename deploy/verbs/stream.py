@@ -1,4 +1,4 @@
-"""`stream provision|submit|status|stop|kill`: one stream's driver, by hand. Airflow holds it where there is one."""
+"""`stream provision|submit|status|history|stop|kill`: one stream, by hand. Airflow holds it where there is one."""
 from __future__ import annotations
 
 import argparse
@@ -12,6 +12,7 @@ from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher, newest_epoch
 from deploy.spec import MODES, RESUME, Request, StreamSpec
+from deploy.verbs import history
 from deploy.verbs.common import Steps, add_verb, dump, now_ms, open_cluster, positive
 from deploy.verbs.lines import screen
 from spark_apps.contract import StreamPaths
@@ -21,7 +22,7 @@ RESOURCES = {"queue": "YARN queue", "executors": "executors", "executor_memory":
 
 
 def add_to(verbs: Any) -> None:
-    family = verbs.add_parser("stream", help="provision, submit, status, stop or kill a stream",
+    family = verbs.add_parser("stream", help="provision, submit, status, history, stop or kill",
                               description="One stream: its directories, its driver, its state.",
                               example="stream status")
     of = family.add_subparsers(dest="stream_verb", metavar="VERB", required=True)
@@ -44,6 +45,7 @@ def add_to(verbs: Any) -> None:
                         help="submit from here; nobody restarts it when YARN gives it up")
     add_verb(of, "status", status, "Verdict, application, batch, freshness of the stream.",
              example="stream status --json")
+    history.add_to(of)
     stop = add_verb(of, "stop", stop_stream, "Let the driver finish its batch, then end it; the checkpoint stays.",
                     example="stream stop")
     stop.add_argument("--timeout", type=positive, default=300, metavar="S",

@@ -1,0 +1,155 @@
+"""What is written down of a stream's life, as `deploy.history` takes it; read no further back than asked for.
+
+control/epoch, control/restarts, control/desired and control/outages grow by one small file an event and are never
+cleaned; a listing with times tells which of them are of the window. progress/batches has the hour in each name.
+"""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from deploy import desired, launch
+from deploy.errors import HashtideError
+from deploy.launch import Launcher
+from deploy.records import Attempt, Change, Commit, Launch, Outage, Records
+from deploy.restart_policy import Restart
+from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths, parse_hour
+from spark_apps.fence import claim_of
+
+#: Clocks of writers and NameNode may differ by so much.
+_SKEW_MS = 10 * 60_000
+_BATCHES = re.compile(r"g\d+-(\d+)\.a(\d+)-(\d{4}-\d{2}-\d{2}T\d{2})\.jsonl")
+
+
+def read(tools: Launcher, stream: str, since_ms: int) -> Records:
+    """Everything of the window that begins then, and the newest launch and change before it."""
+    hdfs, paths = tools.hdfs, StreamPaths(stream, tools.cluster.root)
+    names = _recent(hdfs, paths.epochs, since_ms)
+    launches = [_launch(hdfs, paths, name) for name in names if name.endswith(".json")]
+    ends = [_end(hdfs, paths, name) for name in _recent(hdfs, paths.restarts, since_ms, before=0)]
+    return Records(
+        tuple(launches), tuple(_attempts(tools, paths, [name for name in names if not name.endswith(".json")])),
+        tuple(end for end in ends if end.time_ms >= since_ms), tuple(_changes(hdfs, paths, since_ms, launches)),
+        tuple(_outages(hdfs, paths, since_ms)), tuple(sorted(commits(hdfs, paths, since_ms))))
+
+
+def _recent(hdfs: launch.Files, directory: str, since_ms: int, before: int = 1) -> list[str]:
+    """Names of claims and numbered files that were made in the window, and so many launches from before it."""
+    found = {name: int(status["modificationTime"]) for name, status in hdfs.statuses(directory).items()
+             if claim_of(name) != (0, 0)}
+    old = [name for name, at in sorted(found.items()) if at < since_ms - _SKEW_MS]
+    kept = [name for name in old if name.endswith(".json")][-before:] if before else []
+    return sorted([*kept, *(name for name in found if name not in set(old))])
+
+
+def _launch(hdfs: launch.Files, paths: StreamPaths, name: str) -> Launch:
+    number = claim_of(name)[0]
+    said = hdfs.read_json(paths.epoch(number)) or {}
+    trigger_s = (said.get("parameters") or {}).get("trigger_seconds") or 10
+    return Launch(number, int(said.get("time_ms") or 0) or launch.intent_ms(hdfs, paths, number),
+                  int(said.get("generation") or 0), str(said.get("release") or ""), str(said.get("who") or ""),
+                  str(said.get("why") or ""), int(trigger_s) * 1000)
+
+
+def _end(hdfs: launch.Files, paths: StreamPaths, name: str) -> Restart:
+    number = claim_of(name)[0]
+    said = hdfs.read_json(paths.restart(number)) or {}
+    if not said.get("time_ms"):
+        # Its writer was cut off; the file's own time is close.
+        status = hdfs.status(paths.restart(number)) or {}
+        said = {**said, "time_ms": int(status.get("modificationTime") or 0)}
+    return Restart.of({"epoch": number, **said})
+
+
+def _attempts(tools: Launcher, paths: StreamPaths, names: list[str]) -> Iterator[Attempt]:
+    claims = sorted(map(claim_of, names))
+    for epoch, number in claims:
+        said = tools.hdfs.read_json(paths.claim(epoch, number)) or {}
+        status = tools.hdfs.status(paths.claim(epoch, number)) or {}
+        application = str(said.get("application") or "")
+        ended_before = _evidence(tools, paths, epoch, number - 1, application) if number > 1 else ""
+        yield Attempt(epoch, number, int(said.get("time_ms") or status.get("modificationTime") or 0), application,
+                      ended_before)
+
+
+def _evidence(tools: Launcher, paths: StreamPaths, epoch: int, number: int, application: str) -> str:
+    """How this attempt ended: its driver's last words, else where it ran, while YARN knows."""
+    result = tools.hdfs.read_json(paths.result(epoch)) or {}
+    if result.get("attempt") == number and result.get("error"):
+        return str(result["error"])
+    try:
+        known = tools.yarn.attempts(application) if application else []
+    except HashtideError:
+        return ""
+    ran = next((one for one in known if int(one.get("id") or 0) == number), None)
+    return f"its driver left no word; it was {ran.get('containerId')} on {ran.get('nodeId')}" if ran else ""
+
+
+def _changes(hdfs: launch.Files, paths: StreamPaths, since_ms: int, launches: list[Launch]) -> Iterator[Change]:
+    times = [at for name in hdfs.list(paths.desired_changes) if (at := _ms(name)) is not None]
+    kept = [at for at in times if at >= since_ms]
+    found = [_change(hdfs.read_json(paths.desired_change(at)) or {}, at)
+             for at in [*[at for at in times if at < since_ms][-1:], *kept]]
+    first = min((one.time_ms for one in launches), default=None)
+    if first is not None and not any(at <= first for at in times):
+        # From before changes were kept: a launch was asked for by somebody.
+        yield Change(first, "running", recorded=False)
+        now = desired.read(hdfs, paths)
+        if not found and now.get("state") not in (None, "running"):
+            yield Change(int(now.get("time_ms") or first), str(now["state"]), recorded=False)
+    yield from found
+
+
+def _change(said: dict[str, Any], at: int) -> Change:
+    return Change(at, str(said.get("state") or "unknown"), str(said.get("who") or ""), str(said.get("why") or ""))
+
+
+def _outages(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[Outage]:
+    for name in hdfs.list(paths.outages):
+        if (at := _ms(name)) is not None and at >= since_ms:
+            said = hdfs.read_json(paths.outage(at)) or {}
+            yield Outage(int(said.get("since_ms") or at), at, str(said.get("what") or "unknown"),
+                         str(said.get("why") or ""))
+
+
+def _ms(name: str) -> int | None:
+    stem = name.removesuffix(".json")
+    return int(stem) if stem != name and stem.isdecimal() else None
+
+
+def commits(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[Commit]:
+    """From the lines of progress/batches; a driver that was killed has not told of its last seconds."""
+    for name in hdfs.list(paths.batches):
+        match = _BATCHES.fullmatch(name)
+        if not match or parse_hour(match[3]) < since_ms - 2 * HOUR_MS:
+            continue
+        for line in (hdfs.read(f"{paths.batches}/{name}") or b"").splitlines():
+            try:
+                said = json.loads(line)
+                yield Commit(int(said["commit_ms"]), int(match[1]), int(match[2]), int(said["batch_id"]))
+            except (ValueError, KeyError, TypeError):
+                continue   # a line of an earlier format
+
+
+def arrivals(hdfs: launch.Files, paths: StreamPaths) -> Callable[[int, int], int | None]:
+    """For `deploy.history.report`: when the first landing file of (after, before] arrived, None where none did."""
+    hours: dict[int, list[int]] = {}
+
+    def of(hour: int) -> list[int]:
+        if hour not in hours:
+            hours[hour] = sorted(at for name in hdfs.list(paths.landing_hour(hour)) if (at := _arrived(name)))
+        return hours[hour]
+
+    def first(after: int, before: int) -> int | None:
+        return next((at for hour in range(after - after % HOUR_MS, before + 1, HOUR_MS) for at in of(hour)
+                     if after < at <= before), None)
+    return first
+
+
+def _arrived(name: str) -> int:
+    try:
+        return LandingFile.parse(name).last_ms
+    except ValueError:
+        return 0
