@@ -172,6 +172,7 @@ class Launcher:
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
         release = self._release(spec)
+        self._before_upgrade(paths, epoch, release)
         generation = self._generation(spec, paths)
         launch_id = self.new_id()
         intent = {"launch_id": launch_id, "release": release.version, "generation": generation.number, "who": who,
@@ -195,6 +196,13 @@ class Launcher:
             raise
         self.say(f"{app.id} is {app.state}")
         return app
+
+    def _before_upgrade(self, paths: StreamPaths, epoch: int, release: Release) -> None:
+        before = (self.hdfs.read_json(paths.epoch(epoch - 1)) or {}).get("release")
+        if before and before != release.version:
+            from deploy.checkpoints import savepoint  # which needs the launcher itself
+
+            savepoint.before_upgrade(self, paths.stream, release.version, epoch)
 
     def _release(self, spec: StreamSpec) -> Release:
         if spec.release:

@@ -65,7 +65,12 @@ def newest(files: Files, paths: StreamPaths) -> Generation | None:
 
 def ancestry(files: Files, paths: StreamPaths) -> list[Generation]:
     """The newest generation and those it came from, newest first; generation 1 where none is open yet."""
-    found = [newest(files, paths) or Generation(1)]
+    return line(files, paths, newest(files, paths) or Generation(1))
+
+
+def line(files: Files, paths: StreamPaths, generation: Generation) -> list[Generation]:
+    """A generation and those it came from."""
+    found = [generation]
     while (parent := found[-1].parent) is not None:
         found.append(opened(files, paths, parent) or Generation(parent))
     return found

@@ -57,3 +57,11 @@ def copy_tree(hdfs: Files, source: str, target: str, wanted: Callable[[str], boo
         raise HashtideError(f"HDFS {target}/{path}: {made.get(path, 'no')} bytes after the copy, expected {files[path]}"
                             f"{f', and {len(wrong) - 1} more files' if wrong[1:] else ''}; run it again")
     return sum(files.values())
+
+
+def size_text(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -9,7 +9,7 @@ from typing import Any
 from deploy import landed
 from deploy.backfill import span
 from deploy.checkpoints import points, told
-from deploy.checkpoints.copying import tree
+from deploy.checkpoints.copying import size_text, tree
 from deploy.errors import BadUse
 from deploy.launch import Files, Launcher
 from spark_apps import generations
@@ -65,7 +65,7 @@ class Plan:
         if self.running:
             lines.append(("stops", f"{', '.join(self.running)}, after its batch"))
         if self.mode == "restore":
-            lines.append(("copies", f"{self.copy_files:,} files of its checkpoint, {_size(self.copy_bytes)}; "
+            lines.append(("copies", f"{self.copy_files:,} files of its checkpoint, {size_text(self.copy_bytes)}; "
                                     "what they are copied from stays as it is"))
         changes = f"{span(self.hours)}, until they are counted again" if self.hours else "no hour"
         stays = f"; sealed hours stay: {span(self.sealed)}" if self.sealed else ""
@@ -168,9 +168,7 @@ def seam(hdfs: Files, paths: StreamPaths, hour: int) -> tuple[Generation, int | 
 
 def arrival_at(hdfs: Files, paths: StreamPaths, generation: Generation, batch: int) -> int | None:
     """The newest arrival of what was taken through this batch; None where nobody told."""
-    line = [generation]
-    while (parent := line[-1].parent) is not None:
-        line.append(generations.opened(hdfs, paths, parent) or Generation(parent))
+    line = generations.line(hdfs, paths, generation)
     return next((one.arrival_ms for one in told.of_all(hdfs, paths, line, batch) if one.arrival_ms), None)
 
 
@@ -223,14 +221,6 @@ def _arrival(name: str) -> int:
         return LandingFile.parse(name).last_ms
     except ValueError:
         return -1
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def _time(seconds: int) -> str:

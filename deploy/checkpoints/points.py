@@ -66,12 +66,21 @@ def savepoint_names(hdfs: Files, paths: StreamPaths) -> list[str]:
 
 def find(hdfs: Files, paths: StreamPaths, text: str) -> Point:
     """BadUse where there is no such point, with those that there are; HashtideError where its files are gone."""
-    if match := _GENERATION.fullmatch(text):
-        return of_generation(hdfs, paths, int(match[1]))
-    name = check_name(text)
-    if name not in savepoint_names(hdfs, paths):
+    if (number := generation_number(text)) is not None:
+        return of_generation(hdfs, paths, number)
+    check_there(hdfs, paths, text)
+    return of_savepoint(hdfs, paths, text)
+
+
+def generation_number(text: str) -> int | None:
+    match = _GENERATION.fullmatch(text)
+    return int(match[1]) if match else None
+
+
+def check_there(hdfs: Files, paths: StreamPaths, name: str) -> None:
+    """BadUse where there is no savepoint of this name."""
+    if check_name(name) not in savepoint_names(hdfs, paths):
         raise BadUse(f"stream {paths.stream} has no savepoint {name}; there are {known(hdfs, paths)}")
-    return of_savepoint(hdfs, paths, name)
 
 
 def known(hdfs: Files, paths: StreamPaths) -> str:
@@ -89,19 +98,31 @@ def of_generation(hdfs: Files, paths: StreamPaths, number: int) -> Point:
 
 
 def of_savepoint(hdfs: Files, paths: StreamPaths, name: str) -> Point:
-    told = hdfs.read_json(paths.savepoint(name)) or {}
-    if told.get("way") == "copy":
-        checkpoint = paths.savepoint_copy(name)
+    return of(hdfs, paths, name, hdfs.read_json(paths.savepoint(name)) or {})
+
+
+def of(hdfs: Files, paths: StreamPaths, name: str, told: dict[str, Any]) -> Point:
+    """The savepoint of which its record tells this."""
+    way = str(told.get("way") or "snapshot")
+    if way == "copy":
+        checkpoint = copied_to(paths, name, told)
         made = generations.opened(hdfs, paths, int(str(told["generation"]).lstrip("g")))
-        way = "copy"
     else:
         inside = f"{paths.snapshots}/{snapshot_name(name)}"
-        made, way = _newest_inside(hdfs, paths, inside), "snapshot"
+        made = _newest_inside(hdfs, paths, inside)
         checkpoint = paths.checkpoint(made.number if made else 1).replace(paths.base, inside, 1)
     if made is None or hdfs.status(checkpoint) is None:
         raise HashtideError(f"savepoint {name}: HDFS has no {checkpoint}; "
-                            f"`deploy/hashtide checkpoint drop {name} --yes` forgets it")
+                            f"`deploy/hashtide checkpoint drop {name} --stream {paths.stream} --yes` forgets it")
     return Point(name, "savepoint", way, made, checkpoint, committed(hdfs, checkpoint), told)
+
+
+def copied_to(paths: StreamPaths, name: str, told: dict[str, Any]) -> str:
+    """Where the files of a copied savepoint are; HashtideError where its record names any other place."""
+    directory = str(told.get("directory"))
+    if not re.fullmatch(re.escape(name) + r"\.[0-9a-f]{1,32}", directory):
+        raise HashtideError(f"{paths.savepoint(name)}: directory {directory[:80]!r}, expected {name}.<id>")
+    return paths.savepoint_copy(directory)
 
 
 def _newest_inside(hdfs: Files, paths: StreamPaths, inside: str) -> Generation | None:
@@ -124,3 +145,14 @@ def batch_of(hdfs: Files, point: Point) -> Batch | None:
     if point.batch < 0:
         return None
     return batch_of_offsets((hdfs.read(f"{point.checkpoint}/offsets/{point.batch}") or b"").decode(errors="replace"))
+
+
+def fault(hdfs: Files, point: Point) -> str:
+    """Why no driver could start from it; empty where what it reads first is there."""
+    if point.batch < 0:
+        return ""   # before the first batch there is nothing to lose
+    missing = [name for name in ("metadata", f"offsets/{point.batch}", f"commits/{point.batch}")
+               if not hdfs.read(f"{point.checkpoint}/{name}")]
+    if not missing and batch_of(hdfs, point) is None:
+        missing = [f"offsets/{point.batch}"]
+    return f"{point.checkpoint}/{missing[0]} is missing, empty or no offsets" if missing else ""

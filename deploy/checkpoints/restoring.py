@@ -9,7 +9,7 @@ from deploy.checkpoints.opening import check_stopped, open_next
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import Launcher
 from spark_apps import generations
-from spark_apps.contract import StreamPaths, generation_name
+from spark_apps.contract import StreamPaths
 from spark_apps.generations import Generation
 
 
@@ -26,7 +26,9 @@ def restore(tools: Launcher, stream: str, point: str, who: str = "", why: str = 
     newest = generations.newest(tools.hdfs, paths)
     if newest and found.kind == "generation" and found.generation.number == newest.number:
         raise BadUse(f"{found.name} is the generation that stream {stream} goes on with: there is nothing to restore")
-    check_whole(tools, found)
+    if fault := points.fault(tools.hdfs, found):
+        raise HashtideError(f"{found.label} is damaged: {fault}; choose another point of `deploy/hashtide checkpoint "
+                            f"list --stream {stream}`, or start fresh by `checkpoint fresh`")
     origin = found.generation
     wanted = Generation(0, origin.number, found.batch, found.name, origin.shuffle_partitions, origin.from_hour,
                         who=who, why=why)
@@ -46,15 +48,3 @@ def fresh(tools: Launcher, stream: str, who: str = "", why: str = "", from_hour:
     wanted = planning.plan(tools, stream, "fresh", from_hour=from_hour).opens
     return open_next(tools, paths, replace(wanted, who=who, why=why),
                      lambda target: tools.hdfs.mkdirs(target, "750"))
-
-
-def check_whole(tools: Launcher, point: points.Point) -> None:
-    """HashtideError where what a driver starts from is not there."""
-    if point.batch < 0:
-        return   # before the first batch there is nothing to lose
-    missing = [name for name in ("metadata", f"offsets/{point.batch}", f"commits/{point.batch}")
-               if not tools.hdfs.read(f"{point.checkpoint}/{name}")]
-    if missing or points.batch_of(tools.hdfs, point) is None:
-        raise HashtideError(f"{point.label} is damaged: {point.checkpoint}/{(missing or [f'offsets/{point.batch}'])[0]}"
-                            " is missing, empty or no offsets; choose another point, or start fresh: "
-                            f"{generation_name(point.generation.number)} stays as it is")

@@ -19,6 +19,7 @@ class Told:
     lines: int
     seconds: float
     arrival_ms: int | None
+    state_rows: int | None = None
 
 
 def newest_first(hdfs: Files, paths: StreamPaths, generation: int, last: int | None = None) -> Iterator[Told]:
@@ -45,6 +46,6 @@ def _of(generation: int, line: bytes) -> Told | None:
         said = json.loads(line)
         arrival_ms = said.get("arrival_ms")
         return Told(generation, int(said["batch_id"]), int(said.get("lines") or 0), float(said.get("batch_s") or 0),
-                    int(arrival_ms) if arrival_ms else None)
+                    int(arrival_ms) if arrival_ms else None, said.get("state_rows"))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None   # whoever wrote it was cut off

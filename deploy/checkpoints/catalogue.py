@@ -1,0 +1,78 @@
+"""All points that a stream can go back to."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.checkpoints import about, points
+from deploy.errors import HashtideError
+from deploy.launch import Files
+from spark_apps import generations
+from spark_apps.contract import StreamPaths, generation_name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`kind`: generation, snapshot or copy. `fault`: why no driver could start from it; empty where one could.
+    `about`: as deploy.checkpoints.about.record has it; empty where nothing can be read any more."""
+
+    name: str
+    kind: str
+    current: bool           # the generation that the stream goes on with
+    parent: str             # generation, and the batch of it that it came from, as g0001:412
+    savepoint: str          # that it was restored from
+    pinned: bool
+    who: str
+    why: str
+    time_ms: int | None
+    fault: str
+    about: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name != "about"}
+        return {**own, **self.about}
+
+
+def entries(hdfs: Files, paths: StreamPaths) -> list[Entry]:
+    """Generations, the newest first, then savepoints by time, the newest first."""
+    current = generations.newest(hdfs, paths)
+    made = [entry_of_generation(hdfs, paths, number, current is not None and number == current.number)
+            for number in generations.numbers(hdfs, paths.generations)
+            if generations.opened(hdfs, paths, number)]
+    saved = [entry_of_savepoint(hdfs, paths, name) for name in points.savepoint_names(hdfs, paths)]
+    return [*made, *sorted(saved, key=lambda one: one.time_ms or 0, reverse=True)]
+
+
+def entry(hdfs: Files, paths: StreamPaths, text: str) -> Entry:
+    """BadUse where there is no such point."""
+    if (number := points.generation_number(text)) is not None:
+        points.of_generation(hdfs, paths, number)
+        current = generations.newest(hdfs, paths)
+        return entry_of_generation(hdfs, paths, number, current is not None and number == current.number)
+    points.check_there(hdfs, paths, text)
+    return entry_of_savepoint(hdfs, paths, text)
+
+
+def entry_of_generation(hdfs: Files, paths: StreamPaths, number: int, current: bool) -> Entry:
+    point = points.of_generation(hdfs, paths, number)
+    made = point.generation
+    parent = "" if made.parent is None else f"{generation_name(made.parent)}:{made.through_batch}"
+    return Entry(point.name, "generation", current, parent, made.savepoint, current, made.who, made.why,
+                 made.time_ms or None, points.fault(hdfs, point), about.record(hdfs, paths, point))
+
+
+def entry_of_savepoint(hdfs: Files, paths: StreamPaths, name: str) -> Entry:
+    told = hdfs.read_json(paths.savepoint(name)) or {}
+    taken_ms = told.get("time_ms") or points.snapshots(hdfs, paths).get(name)
+    fault, known = "", dict(told)
+    try:
+        point = points.of_savepoint(hdfs, paths, name)
+        fault = points.fault(hdfs, point)
+        # Whoever took it may have been cut off before the record.
+        known = told if "batch_id" in told else about.record(hdfs, paths, point)
+    except HashtideError as error:
+        fault = str(error)
+    own = ("name", "who", "why", "pinned", "time_ms", "way", "directory")
+    return Entry(name, str(told.get("way") or "snapshot"), False, "", "", bool(told.get("pinned", True)),
+                 str(told.get("who") or ""), str(told.get("why") or ""), taken_ms, fault,
+                 {key: value for key, value in known.items() if key not in own})
