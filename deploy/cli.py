@@ -11,7 +11,20 @@ from typing import NoReturn
 
 from deploy.config import home
 from deploy.errors import HashtideError
-from deploy.verbs import backfill, ingest, ledger, local, results, shell, sql, stream, tests, verify, watchdog
+from deploy.verbs import (
+    backfill,
+    checkpoint,
+    ingest,
+    ledger,
+    local,
+    results,
+    shell,
+    sql,
+    stream,
+    tests,
+    verify,
+    watchdog,
+)
 from deploy.verbs.parsing import Parser
 
 EPILOG = """\
@@ -23,6 +36,7 @@ examples:
   deploy/hashtide backfill --from 2026-03-01T10 --to 2026-03-01T12
   deploy/hashtide verify --from 2026-03-01T10    why stream and seal differ, row by row
   deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
+  deploy/hashtide checkpoint savepoint before-upgrade
   deploy/hashtide down                        stop what `up` started; data stays
 
 exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachable
@@ -34,7 +48,7 @@ def parser() -> Parser:
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for family in (local, results, sql, shell, stream, watchdog, backfill, ledger, verify, ingest,
+    for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, ingest,
                    tests):
         family.add_to(verbs)
     return top

@@ -3,17 +3,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from itertools import takewhile
 from typing import Any
 
 from deploy import landed
 from deploy.backfill import span
-from deploy.checkpoints import points, told
+from deploy.checkpoints import points, reach, told
 from deploy.checkpoints.copying import size_text, tree
 from deploy.errors import BadUse
-from deploy.launch import Files, Launcher
+from deploy.launch import Launcher
 from spark_apps import generations
-from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths, generation_name, hour_name, parse_hour
+from spark_apps.contract import HOUR_MS, StreamPaths, generation_name, hour_name
 from spark_apps.generations import Generation
 from spark_apps.windows import hours_of
 
@@ -22,8 +21,6 @@ MODES = ("restore", "fresh")
 _START_S = 60
 _COPY_BYTES_S = 20_000_000
 _LINE_BYTES = 1_200
-#: Files are taken the oldest first: a batch so far back holds none that arrived after those of this one.
-_MIXED = 100
 
 
 @dataclass(frozen=True)
@@ -104,32 +101,32 @@ def _restore(tools: Launcher, paths: StreamPaths, point: points.Point) -> Plan:
     files = tree(hdfs, point.checkpoint)
     opens = Generation(0, origin.number, point.batch, point.name, origin.shuffle_partitions, origin.from_hour)
     batch = points.batch_of(hdfs, point)
-    since = arrival_at(hdfs, paths, origin, point.batch)
-    found = landed_after(hdfs, paths, since, origin.from_hour)
+    since = reach.arrival_at(hdfs, paths, origin, point.batch)
+    found = reach.landed_after(hdfs, paths, since, origin.from_hour)
     watermark = batch.watermark_ms if batch else None
     first = min((at for at in (watermark or since, since) if at is not None), default=min(found, default=0))
     return _filled(tools, paths, Plan(
         paths.stream, "restore", point.label, opens, _running(tools, paths), watermark, len(files),
-        sum(files.values()), hours_touched(first, found), (), 0, 0, 0, None), found)
+        sum(files.values()), reach.hours_touched(first, found), (), 0, 0, 0, None), found)
 
 
 def _fresh(tools: Launcher, paths: StreamPaths, from_hour: int | None) -> Plan:
     hdfs = tools.hdfs
-    hour = newest_hour(hdfs, paths, tools.now_ms()) if from_hour is None else from_hour - from_hour % HOUR_MS
-    parent, last_ms = seam(hdfs, paths, hour)
+    hour = reach.newest_hour(hdfs, paths, tools.now_ms()) if from_hour is None else from_hour - from_hour % HOUR_MS
+    parent, last_ms = reach.seam(hdfs, paths, hour)
     opens = Generation(0, parent.number, parent.through_batch, "", 0, hour, fresh=True)
-    found = landed_after(hdfs, paths, hour - 1, hour)
-    first = last_ms - landed.LATENESS_MS if last_ms is not None else oldest_hour(hdfs, paths, hour)
-    missing = [at for at in hours_of(min(first, hour - 1), hour) if not is_sealed(hdfs, paths, at)]
+    found = reach.landed_after(hdfs, paths, hour - 1, hour)
+    first = last_ms - landed.LATENESS_MS if last_ms is not None else reach.oldest_hour(hdfs, paths, hour)
+    missing = [at for at in hours_of(min(first, hour - 1), hour) if not reach.is_sealed(hdfs, paths, at)]
     return _filled(tools, paths, Plan(
         paths.stream, "fresh", "", opens, _running(tools, paths), None, 0, 0,
-        tuple({*hours_of(min(first, hour - 1), hour), *hours_touched(hour, found)}), (), 0, 0, 0,
+        tuple({*hours_of(min(first, hour - 1), hour), *reach.hours_touched(hour, found)}), (), 0, 0, 0,
         (missing[0], missing[-1]) if missing else None), found)
 
 
 def _filled(tools: Launcher, paths: StreamPaths, made: Plan, found: dict[int, list[int]]) -> Plan:
     """With hours parted by whether they are sealed, and what is to be taken."""
-    sealed = tuple(at for at in sorted(made.hours) if is_sealed(tools.hdfs, paths, at))
+    sealed = tuple(at for at in sorted(made.hours) if reach.is_sealed(tools.hdfs, paths, at))
     sizes = [size for of_hour in found.values() for size in of_hour]
     ancestry = generations.ancestry(tools.hdfs, paths)
     recent = [one for _, one in zip(range(100), told.of_all(tools.hdfs, paths, ancestry), strict=False) if one.lines]
@@ -144,83 +141,8 @@ def _filled(tools: Launcher, paths: StreamPaths, made: Plan, found: dict[int, li
                    files=len(sizes), tweets=tweets, seconds=round(seconds))
 
 
-def seam(hdfs: Files, paths: StreamPaths, hour: int) -> tuple[Generation, int | None]:
-    """(the generation, as `through_batch` its last batch of which all lines arrived before the hour, their newest
-    arrival): what counts of the past when another generation takes the lines from the hour on."""
-    ancestry = generations.ancestry(hdfs, paths)
-    for at, generation in enumerate(ancestry):
-        last = None if at == 0 else ancestry[at - 1].through_batch
-        before: list[told.Told] = []
-        end = math.inf    # of the first batch with lines of the hour
-        for one in told.newest_first(hdfs, paths, generation.number, last):
-            if one.arrival_ms is not None and one.arrival_ms >= hour:
-                end = min(end, one.batch)
-            elif one.arrival_ms is not None:
-                before.append(one)
-                if before[0].batch - one.batch > _MIXED:
-                    break
-        before = [one for one in before if one.batch < end]
-        if before:
-            newest = max(before, key=lambda one: one.batch)
-            return replace(generation, through_batch=newest.batch), newest.arrival_ms
-    return replace(ancestry[-1], through_batch=-1), None
-
-
-def arrival_at(hdfs: Files, paths: StreamPaths, generation: Generation, batch: int) -> int | None:
-    """The newest arrival of what was taken through this batch; None where nobody told."""
-    line = generations.line(hdfs, paths, generation)
-    return next((one.arrival_ms for one in told.of_all(hdfs, paths, line, batch) if one.arrival_ms), None)
-
-
-def landed_after(hdfs: Files, paths: StreamPaths, after_ms: int | None,
-                 from_hour: int | None) -> dict[int, list[int]]:
-    """Sizes of the landing files that arrived after this instant, by the hour they lie in, not before `from_hour`."""
-    found: dict[int, list[int]] = {}
-    first = max(after_ms or 0, from_hour or 0)
-    for hour in takewhile(lambda at: at + HOUR_MS > first, _hours_back(hdfs, paths)):
-        sizes = [int(status["length"]) for name, status in hdfs.statuses(paths.landing_hour(hour)).items()
-                 if _arrival(name) > (after_ms or 0)]
-        if sizes:
-            found[hour] = sizes
-    return found
-
-
-def _hours_back(hdfs: Files, paths: StreamPaths) -> list[int]:
-    """Landing's hours, the newest first."""
-    found = []
-    for day in reversed([name for name in hdfs.list(paths.landing) if name.startswith("dt=")]):
-        hours = [name for name in hdfs.list(f"{paths.landing}/{day}") if name.startswith("hr=")]
-        found += [parse_hour(f"{day.removeprefix('dt=')}T{name.removeprefix('hr=')}") for name in reversed(hours)]
-    return found
-
-
-def newest_hour(hdfs: Files, paths: StreamPaths, now_ms: int) -> int:
-    """Of landing; the present one where there is none."""
-    return next(iter(_hours_back(hdfs, paths)), now_ms - now_ms % HOUR_MS)
-
-
-def oldest_hour(hdfs: Files, paths: StreamPaths, otherwise: int) -> int:
-    return min(_hours_back(hdfs, paths), default=otherwise)
-
-
-def hours_touched(first_ms: int, found: dict[int, list[int]]) -> tuple[int, ...]:
-    """Of events: from this instant to the last of the landing hours; none where nothing is taken."""
-    return tuple(hours_of(min(first_ms, min(found)), max(found) + HOUR_MS)) if found else ()
-
-
-def is_sealed(hdfs: Files, paths: StreamPaths, hour: int) -> bool:
-    return hdfs.status(paths.seal_result(hour)) is not None
-
-
 def _running(tools: Launcher, paths: StreamPaths) -> tuple[str, ...]:
     return tuple(app.id for app in tools.live(paths.stream))
-
-
-def _arrival(name: str) -> int:
-    try:
-        return LandingFile.parse(name).last_ms
-    except ValueError:
-        return -1
 
 
 def _time(seconds: int) -> str:

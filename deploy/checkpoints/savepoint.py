@@ -144,8 +144,7 @@ def _is_of(through: int, path: str) -> bool:
 def drop(tools: Launcher, stream: str, name: str) -> None:
     """Forgets one; the generations that came from it have what they need. BadUse where there is none."""
     paths = StreamPaths(stream, tools.cluster.root)
-    if points.check_name(name) not in points.savepoint_names(tools.hdfs, paths):
-        raise BadUse(f"stream {stream} has no savepoint {name}; there are {points.known(tools.hdfs, paths)}")
+    points.check_there(tools.hdfs, paths, name)
     told = tools.hdfs.read_json(paths.savepoint(name)) or {}
     # The record last: whoever is cut off finds by it what is left to do.
     if told.get("way") == "copy":

@@ -24,6 +24,7 @@ class WebHdfs:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.directories: set[str] = {"/"}
+        self.snapshottable: set[str] = set()
         self.mode = "active"
         self.calls: list[tuple[str, str]] = []    # operation, path
         self.fail_next: list[str] = []            # operations that fail once, in the middle
@@ -83,11 +84,16 @@ class WebHdfs:
         if op == "DELETE":
             return 200, {"boolean": self.files.pop(path, None) is not None}
         if op == "CREATE":
-            if path in self.files and query.get("overwrite") != "true":
+            if path in self.files and query.get("overwrite", "").lower() != "true":
                 return 403, _error("FileAlreadyExistsException", f"{path} exists")
             self._make(path.rpartition("/")[0])
             self.files[path] = body
             return 201, b""
+        if op == "GETCONTENTSUMMARY":
+            below = [data for p, data in self.files.items() if p.startswith(f"{path}/")]
+            return 200, {"ContentSummary": {"length": sum(map(len, below)), "fileCount": len(below)}}
+        if op in ("CREATESNAPSHOT", "DELETESNAPSHOT"):
+            return self._snapshot(op, path, f"{path}/.snapshot/{query['snapshotname']}")
         if op == "RENAME":
             return self._rename(path, query["destination"], "OVERWRITE" in query.get("renameoptions", ""))
         return 400, _error("UnsupportedOperationException", op)
@@ -103,6 +109,19 @@ class WebHdfs:
             return 200, {"boolean": False}
         self.files[to] = self.files.pop(path)
         return 200, {"boolean": True}
+
+    def _snapshot(self, op: str, path: str, inside: str) -> tuple[int, Any]:
+        if op == "DELETESNAPSHOT":
+            self.files = {p: data for p, data in self.files.items() if not p.startswith(f"{inside}/")}
+            self.directories = {p for p in self.directories if p != inside and not p.startswith(f"{inside}/")}
+            return 200, b""
+        if path not in self.snapshottable:
+            return 403, _error("SnapshotException", f"Directory is not a snapshottable directory: {path}")
+        for p in [p for p in self.files if p.startswith(f"{path}/") and "/.snapshot/" not in p]:
+            self.files[p.replace(path, inside, 1)] = self.files[p]
+            self._make(p.replace(path, inside, 1).rpartition("/")[0])
+        self._make(inside)
+        return 200, {"Path": inside}
 
     def _status(self, path: str) -> dict[str, Any] | None:
         if path in self.files:
@@ -142,7 +161,7 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(url.query).items()}
             path = unquote(url.path).removeprefix(PREFIX)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self._body()
             # A server that was stopped takes no more from the connections it had.
             if fake._server is None:
                 self.close_connection = True
@@ -153,6 +172,16 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
                 return
             code, answer = fake.answer(query["op"], path, query, body)
             self._send(code, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            pieces = []
+            while size := int(self.rfile.readline(), 16):
+                pieces.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(pieces)
 
         def _send(self, code: int, data: bytes, **headers: str) -> None:
             self.send_response(code)

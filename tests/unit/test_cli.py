@@ -66,6 +66,11 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
     ("top -k 0", "'0'", "a whole number from 1 on"),
     ("top --at noon", "--at: 'noon'", "such as 2026-03-01T10:15"),
     ("top --stream My-Tags", "stream name 'My-Tags'", "a lower-case letter"),
+    ("checkpoint", "VERB", "hashtide checkpoint --help"),
+    ("checkpoint list --stream My-Tags", "stream name 'My-Tags'", "a lower-case letter"),
+    ("checkpoint restore", "point", "hashtide checkpoint restore --help"),
+    ("checkpoint drop", "name", "hashtide checkpoint drop --help"),
+    ("checkpoint fresh --from noon", "--from: 'noon'", "such as 2026-03-01T10"),
     ("backfill --from yesterday", "--from: 'yesterday'", "such as 2026-03-01T10"),
     ("backfill", "--from", "hashtide backfill --help"),
     ("test units", "unknown layer 'units'", "unit, dags, spark, cluster"),
@@ -103,7 +108,8 @@ def test_all_faults_of_a_cluster_file_are_named_at_once(tmp_path: Path, capsys: 
         assert fault in said, fault
 
 
-@pytest.mark.parametrize("verb", ["top", "stream status", "stream stop", "stream provision"])
+@pytest.mark.parametrize("verb", ["top", "stream status", "stream stop", "stream provision", "checkpoint list",
+                                  "checkpoint savepoint x", "checkpoint restore x"])
 def test_what_does_not_answer_is_named_and_the_code_is_three(
         verb: str, nowhere: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = cli.main([*verb.split(), "--cluster", nowhere])

@@ -107,6 +107,37 @@ def test_renaming_onto_something_fails_and_deleting_tells_whether_there_was_some
     assert files.delete("/d/a.json") and not files.delete("/d/a.json")
 
 
+def test_a_snapshot_keeps_what_was_there(files: hdfs.Client, server: WebHdfs) -> None:
+    server.snapshottable.add("/d")
+    files.write_json("/d/a.json", {"n": 1})
+    files.create_snapshot("/d", "one")
+    files.write_json("/d/a.json", {"n": 2})
+    assert files.list("/d/.snapshot") == ["one"] and files.read_json("/d/.snapshot/one/a.json") == {"n": 1}
+    assert files.delete_snapshot("/d", "one") and not files.delete_snapshot("/d", "one")
+    assert files.list("/d/.snapshot") == [] and files.read_json("/d/a.json") == {"n": 2}
+
+
+def test_a_snapshot_that_is_not_allowed_is_refused_in_hdfs_own_words(files: hdfs.Client) -> None:
+    with pytest.raises(HashtideError, match="HDFS /d: SnapshotException: Directory is not a snapshottable directory"):
+        files.create_snapshot("/d", "one")
+
+
+def test_a_file_of_several_pieces_is_copied_whole(
+        files: hdfs.Client, server: WebHdfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdfs, "_CHUNK", 7)
+    server.files["/d/a"] = bytes(range(100))
+    files.copy("/d/a", "/e/f/b")
+    files.copy("/d/a", "/e/f/b")
+    assert server.files == {"/d/a": bytes(range(100)), "/e/f/b": bytes(range(100))}
+    with pytest.raises(HashtideError, match="HDFS has no /d/b"):
+        files.copy("/d/b", "/e/b")
+
+
+def test_what_lies_below_a_directory_is_summed_up(files: hdfs.Client, server: WebHdfs) -> None:
+    server.files |= {"/d/a": b"123", "/d/e/b": b"4567"}
+    assert files.content("/d") == {"length": 7, "fileCount": 2}
+
+
 def test_safe_mode_is_named_with_the_way_out_of_it(files: hdfs.Client, server: WebHdfs) -> None:
     server.mode = "safe"
     with pytest.raises(SafeMode, match="safe mode and takes no writes.*dfsadmin -safemode leave"):
