@@ -10,6 +10,7 @@ from deploy import quarantine
 from deploy.quarantine import Line
 from deploy.tables import Tables
 from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, table
+from deploy.verbs.results import safe
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 _FATES = ("counted", "duplicate", "late", "control", "pending")
@@ -86,5 +87,4 @@ def whole(line: Line) -> dict[str, Any]:
 def shown(body: bytes) -> str:
     """The beginning of a line. What could steer a terminal, and what is no UTF-8, is written as its number."""
     text = body[:8 * _SHOWN].decode(errors="backslashreplace")
-    escaped = [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_SHOWN]]
-    return "".join(escaped) + ("…" if len(text) > _SHOWN or len(body) > 8 * _SHOWN else "")
+    return safe(text[:_SHOWN]) + ("…" if len(text) > _SHOWN or len(body) > 8 * _SHOWN else "")

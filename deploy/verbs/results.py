@@ -15,6 +15,10 @@ from deploy.verbs.common import add_verb, dump, iso, now_ms, open_cluster, posit
 from spark_apps.contract import MINUTE_MS, hour_name
 from spark_apps.windows import LONGEST_MS, Trend, Windows, span_ms, span_name
 
+#: Unicode's categories of control characters, formats, surrogates, private use, separators of lines and paragraphs.
+_STEERING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"
+
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "top", top, "The most frequent or the trending tags of a window: of the newest one that has "
@@ -117,8 +121,9 @@ def aligned(rows: list[list[str]]) -> list[str]:
 
 
 def safe(form: str) -> str:
-    """A tag is anybody's text: what could steer a terminal is not printed. Joiners inside words stay."""
-    return "".join(c for c in form if c in "\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    """A tag is anybody's text: what could steer a terminal is written as its number. Joiners inside words stay."""
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _STEERING and c not in _JOINERS
+                   else c for c in form)
 
 
 def columns(form: str) -> int:

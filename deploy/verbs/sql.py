@@ -94,7 +94,7 @@ def text(value: Any) -> str:
 
 
 def table(names: list[str], rows: Rows) -> str:
-    """For a terminal: what could steer it is left out, numbers stand right. Bytes are told by their number."""
+    """For a terminal: what could steer it is escaped, numbers stand right. Bytes are told by their number."""
     cells = [[f"{len(value):,} bytes" if isinstance(value, bytes) else safe(text(value)) for value in row]
              for row in rows]
     right = [all(value is None or isinstance(value, int | float | Decimal) for value in column) and bool(rows)

@@ -33,19 +33,24 @@ def distinct(tweets: Iterable[Tweet], order: Order = "first") -> list[Tweet]:
 
 def counts(lines: Iterable[Line], order: Order = "first") -> dict[Key, tuple[int, int, int, int, int]]:
     """(minute_ms, tag, form) -> (tweets, originals, retweets, quotes, replies); tag and form "" count all tweets."""
-    measures: dict[Key, list[int]] = defaultdict(lambda: [0] * 5)
-    for tweet in distinct(map(read, lines), order):
-        for row in _rows(tweet):
-            measures[row][0] += 1
-            measures[row][1 + _KINDS.index(tweet.kind)] += 1
-    return {row: (found[0], found[1], found[2], found[3], found[4]) for row, found in measures.items()}
+    return measures(distinct(map(read, lines), order))
+
+
+def measures(tweets: Iterable[Tweet]) -> dict[Key, tuple[int, int, int, int, int]]:
+    """The same of tweets that are `distinct` already."""
+    found: dict[Key, list[int]] = defaultdict(lambda: [0] * 5)
+    for tweet in tweets:
+        for row in rows(tweet):
+            found[row][0] += 1
+            found[row][1 + _KINDS.index(tweet.kind)] += 1
+    return {row: (cell[0], cell[1], cell[2], cell[3], cell[4]) for row, cell in found.items()}
 
 
 def authors(tweets: Iterable[Tweet]) -> dict[Key, int]:
     """(minute_ms, tag, form) -> distinct authors, exactly. Give it `distinct` tweets."""
     people: dict[Key, set[int]] = defaultdict(set)
     for tweet in tweets:
-        for row in _rows(tweet):
+        for row in rows(tweet):
             people[row] |= {tweet.author} - {None}   # type: ignore[arg-type]
     return {row: len(found) for row, found in people.items()}
 
@@ -55,6 +60,7 @@ def fates(lines: Iterable[Line]) -> Counter[str]:
     return Counter(read(line).fate for line in lines)
 
 
-def _rows(tweet: Tweet) -> list[Key]:
+def rows(tweet: Tweet) -> list[Key]:
+    """Which rows a tweet is counted in."""
     minute = tweet.event_ms - tweet.event_ms % 60_000
     return [(minute, "", ""), *((minute, tag, form) for tag, form in tweet.tags)]

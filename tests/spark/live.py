@@ -28,7 +28,7 @@ class LiveStream(LocalStream):
         self.epoch = 0
 
     @contextmanager
-    def running(self) -> Iterator[StreamingQuery]:
+    def running(self, sink: type[CountsLive] = CountsLive) -> Iterator[StreamingQuery]:
         """A driver; at its end all that is landed has been taken."""
         self.epoch += 1
         settings = {**session.STREAM, "spark.sql.streaming.numRecentProgressUpdates": "1000"}
@@ -37,7 +37,7 @@ class LiveStream(LocalStream):
             self.spark.conf.set(name, value)
         args = StreamArgs(self.paths, 1, self.epoch, 1, self.max_files, "10 minutes", 2)
         reporter = Reporter(self.files, self.paths, 1, self.epoch, 1, 1)
-        query = hashtag_stream.start(self.spark, args, CountsLive(self.paths, 1, lambda: None))
+        query = hashtag_stream.start(self.spark, args, sink(self.paths, 1, lambda: None))
         try:
             yield query
             query.processAllAvailable()

@@ -16,9 +16,9 @@ class LocalStream:
             Path(path).mkdir(parents=True)
         self.lines: list[oracle.Line] = []
 
-    def land(self, records: list[bytes], first_ms: int, last_ms: int, unique: str) -> None:
-        name = LandingFile(first_ms, last_ms, "x", unique).name
+    def land(self, records: list[bytes], first_ms: int, last_ms: int, unique: str, source: str = "x") -> None:
+        name = LandingFile(first_ms, last_ms, source, unique).name
         path = Path(self.paths.landing_hour(last_ms)) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(record + b"\n" for record in records))
-        self.lines += [oracle.Line(record, last_ms, "x", name) for record in records]
+        self.lines += [oracle.Line.landed(name, n, record) for n, record in enumerate(records, 1)]

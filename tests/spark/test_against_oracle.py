@@ -19,24 +19,12 @@ from spark_apps.sources import read_files
 from spark_apps.transforms.counts import minute_counts
 from spark_apps.transforms.tweets import first_version, read_lines, tag
 from tests import oracle
-from tests.spark import test_hashtags, test_identify, test_parse
 from tests.spark.landing import ID, NOW, snowflake, v2, write
+from tests.spark.odd import ODD, scrambled
 
 RECORDS, EVERY_MS = 20_000, 7
 SEED = int(os.environ.get("HASHTIDE_SEED") or time.time_ns() % 1_000_000)
 FIELDS = ("fate", "identity", "edit_index", "event_ms", "clamped", "kind", "author", "tag_source", "tags")
-ODD = [*(value for value, _ in test_parse.CASES.values()), *(value for value, _ in test_identify.CASES.values()),
-       *(value for value in test_hashtags.LINES.values() if len(value) < 10_000)]
-
-
-#: What the expression for tags looks at, and addresses are made of.
-PIECES = ("#", "#", "＃", "a", "b", "Z", "1", "٣", "_", "&", "/", ".", "..", "-", ":", "://", "https://", "com", "co",
-          " ", "\u3000", "\n", "…", "@", "é", "e\u0301", "日本", "ー", "・", "·", "می", "\u200c", "\u200d", "\ufe0f",
-          "\u20e3", "😀", "𠮷", "?", "amp;", "'")
-
-
-def scrambled(pick: random.Random) -> str:
-    return "".join(pick.choices(PIECES, k=pick.randrange(3, 25)))
 
 
 def records(seed: int) -> Iterator[tuple[int, bytes]]:

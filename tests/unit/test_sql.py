@@ -268,9 +268,9 @@ def test_a_table_is_aligned_and_cannot_steer_the_terminal(
     assert typed("SELECT window_start, tag, tweets, authors FROM counts_live ORDER BY 1") == 0
     said = capsys.readouterr()
     assert said.err == "" and said.out.splitlines() == [
-        "window_start          tag                 tweets  authors",
-        "2026-03-01T10:00:00Z  [31mred<script>\"',   12345  16 bytes",
-        "2026-03-01T10:01:00Z  日本                     7  16 bytes"]
+        "window_start          tag                         tweets  authors",
+        "2026-03-01T10:00:00Z  \\x1b[31mred\\r\\n<script>\"',   12345  16 bytes",
+        "2026-03-01T10:01:00Z  日本                             7  16 bytes"]
 
 
 def test_json_has_the_tag_whole_and_values_of_its_own_kinds(

@@ -53,7 +53,7 @@ def test_what_nothing_explains_is_the_answer_no_and_its_rows_come_first(world: B
     assert call(world, monkeypatch, "--rows", "2", sealed={HOUR: SEALED[HOUR]}) == 1
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    assert "  00:00  #A[2J  3     2       2      unexplained\n" * 2 + "  and 2 more rows" in out
+    assert "  00:00  #A\\x1b[2J  3     2       2      unexplained\n" * 2 + "  and 2 more rows" in out
     assert out.splitlines()[-1].startswith("NOT EXPLAINED")
 
 
