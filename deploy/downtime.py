@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,6 +25,8 @@ from spark_apps.contract import MINUTE_MS
 ASKED = "superseded"
 #: The class of an end after which YARN itself began another attempt of the application.
 ATTEMPT = "attempt"
+#: The class of an end that a later launch alone tells of: nobody held the stream when it came.
+UNRECORDED = "unrecorded"
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,20 @@ def ends_of(records: Records, window: Span) -> list[End]:
     within = [End(_attempt_end(records, one), before) for (epoch, number), one in begun.items()
               if (before := max((n for e, n in begun if e == epoch and n < number), default=number - 1))]
     written = [End(said) for said in records.ends]
-    return sorted((end for end in [*within, *written] if window[0] <= end.said.time_ms <= window[1]),
+    found = [*within, *written, *_unrecorded(records)]
+    return sorted((end for end in found if window[0] <= end.said.time_ms <= window[1]),
                   key=lambda end: (end.said.time_ms, end.said.epoch))
+
+
+def _unrecorded(records: Records) -> Iterator[End]:
+    """Of epochs that another one followed though nobody had stopped the stream."""
+    launches = sorted(records.launches, key=lambda one: one.epoch)
+    written = {end.epoch for end in records.ends}
+    for one, after in pairwise(launches):
+        stopped = any(change.state == "stopped" and one.time_ms <= change.time_ms <= after.time_ms
+                      for change in records.changes)
+        if not stopped and one.epoch not in written:
+            yield End(Restart(one.epoch, after.time_ms, UNRECORDED))
 
 
 def _attempt_end(records: Records, after: Attempt) -> Restart:

@@ -39,7 +39,8 @@ class Event:
 @dataclass(frozen=True)
 class Report:
     """`ends` by class; `repairs_s`: downtimes that nobody asked for and that are over; `gap_minutes` by what is behind
-    them; `idle_minutes`: nothing was committed, and nothing had arrived; down and wanted in seconds of the window."""
+    them; `idle_minutes`: nothing was committed, and nothing had arrived; down and wanted in seconds of the window;
+    `down_since_ms`: it should run and is down now."""
 
     from_ms: int
     to_ms: int
@@ -79,11 +80,13 @@ def report(records: Records, from_ms: int, to_ms: int, arrived: Arrivals = lambd
     events = [*_changes(records.changes), *_launches(records), *_ends(line.ends, downtimes), *_outages(records)]
     return Report(
         from_ms, to_ms,
-        tuple(sorted((one for one in events if from_ms <= one.time_ms <= to_ms), key=lambda one: one.time_ms)),
+        tuple(sorted((one for one in events if from_ms <= one.time_ms <= to_ms),
+                     key=lambda one: (one.time_ms, one.what != "end"))),
         dict(Counter(end.said.kind for end in line.ends)),
-        tuple(one.seconds for one in downtimes if one.kind != ASKED and one.how == "back"),
+        # Of an attempt that ended while nothing arrived no length is known.
+        tuple(one.seconds for one in downtimes if one.kind != ASKED and one.how == "back" and one.seconds),
         gaps.minutes, gaps.idle, length(line.wanted) / 1000, length(down) / 1000,
-        next((one.from_ms for one in downtimes if one.how == "open"), None))
+        next((start for start, end in down if end == to_ms), None))
 
 
 def _changes(changes: Sequence[Change]) -> Iterator[Event]:

@@ -1,6 +1,8 @@
 """A stream's life as plain records, and what the report makes of it. Times are seconds of one day."""
 from __future__ import annotations
 
+import os
+import random
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ def change(at: int, state: str, who: str = "me", why: str = "") -> Change:
 
 
 RUNNING = (change(0, "running"),)
+STOPPED = (change(0, "running"), change(1000, "stopped", "you", "lunch"), change(2000, "running", "you", "back"))
 LAUNCHED = (Launch(1, 0, 1, "0.1.0-aa", "me", "go"),)
 
 
@@ -140,9 +143,37 @@ def test_an_attempt_that_never_claimed_is_passed_over() -> None:
     assert [(one.attempt, one.seconds) for one in found.events if one.what == "end"] == [(1, 90)]
 
 
+def test_an_attempt_that_ended_while_nothing_arrived_is_no_repair_of_no_time() -> None:
+    found = told(commits=(*steady(0, 600), *steady(3005, 3600, 1, 2)), attempts=(begins(1, 5), begins(1, 1800, 2)),
+                 arrivals=[590, 3000])
+    assert downtimes(found) == [("attempt", 0, "back")]
+    assert (found.mttr, found.ends) == (None, {"attempt": 1})
+
+
+# what nobody wrote down
+
+def test_a_launch_after_another_without_a_stop_tells_of_an_end_that_nobody_wrote_down() -> None:
+    again = (*LAUNCHED, Launch(2, 1_200_000))
+    commits = (*steady(0, 1000), *steady(1240, 3600, 2))
+    found = told(launches=again, commits=commits)
+    assert downtimes(found) == [("unrecorded", 240, "back")]
+    assert [one.what for one in found.events] == ["started", "launch", "end", "launch"]
+    assert told(launches=again, commits=commits, ends=(ends(1, 1003),)).ends == {"error": 1}
+
+
+def test_a_launch_after_a_stop_tells_of_none() -> None:
+    found = told(changes=STOPPED, launches=(*LAUNCHED, Launch(2, 2_001_000)),
+                 commits=(*steady(0, 1000), *steady(2030, 3600, 2)))
+    assert found.ends == {}
+
+
+def test_a_stream_that_went_silent_is_down_since_its_last_commit_though_no_end_is_known() -> None:
+    found = told(commits=steady(0, 3000))
+    assert (found.down_since_ms, found.ends, found.gap_minutes) == (3_000_000, {}, {"unexplained": 9})
+
+
 # stopped, parked, resumed
 
-STOPPED = (change(0, "running"), change(1000, "stopped", "you", "lunch"), change(2000, "running", "you", "back"))
 
 
 def test_the_time_that_somebody_stopped_it_for_is_nobodys_fault() -> None:
@@ -260,3 +291,37 @@ def test_events_are_told_in_their_order_and_only_those_of_the_window() -> None:
 def test_of_a_stream_without_a_past_there_is_nothing_to_tell(empty: dict[str, Any]) -> None:
     found = told(**{"changes": (), "launches": (), **empty})
     assert (found.events, found.availability, found.mttr) == ((), None, None)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_whatever_happens_no_minute_is_told_twice_and_no_more_was_down_than_should_have_run(part: int) -> None:
+    replay = os.environ.get("HASHTIDE_SEED")
+    first = int(replay) if replay else random.SystemRandom().randrange(10**9)
+    for seed in range(first, first + (1 if replay else 50)):
+        rng, at = random.Random(seed), 0
+        commits, made, begun, changes, launches = [], [], [], [change(0, "running")], []
+        for epoch in range(1, rng.randrange(2, 8)):
+            launches.append(Launch(epoch, at * 1000))
+            begun.append(begins(epoch, at + 5))
+            until = at + rng.randrange(10, 900)
+            commits += steady(at + rng.randrange(10, 200), until, epoch)
+            at = until + rng.randrange(1, 120)
+            if rng.random() < 0.8:
+                made.append(ends(epoch, at, rng.choice(["error", "superseded", "stalled"])))
+            if rng.random() < 0.3:
+                changes += [change(at + 1, rng.choice(["stopped", "parked"])), change(at + 300, "running")]
+                at += 301
+            at += rng.randrange(1, 60)
+        arrivals = sorted(rng.randrange(at) for _ in range(rng.choice([0, 3, 300])))
+        outages = [Outage(x * 1000, (x + 90) * 1000) for x in rng.sample(range(at), 2)]
+        found = told(to=at, since=rng.choice([0, at // 3]), arrivals=arrivals, commits=tuple(commits), ends=tuple(made),
+                     attempts=tuple(begun), changes=tuple(changes), launches=tuple(launches), outages=tuple(outages))
+        silent = sum(found.gap_minutes.values()) + found.idle_minutes
+        told_of = f"HASHTIDE_SEED={seed} plays it again"
+        minutes = {one.ms // 60_000 for one in commits if found.from_ms <= one.ms}
+        assert silent + len(minutes) <= (found.to_ms - found.from_ms) // 60_000 + 2, told_of
+        assert 0 <= found.down_s <= found.wanted_s <= (found.to_ms - found.from_ms) / 1000, told_of
+        assert all(seconds > 0 for seconds in found.repairs_s), told_of
+        assert [one.time_ms for one in found.events] == sorted(one.time_ms for one in found.events), told_of
+        if found.mttr:
+            assert found.mttr["p50_s"] <= found.mttr["p95_s"] <= max(found.repairs_s), told_of
