@@ -16,8 +16,8 @@ SOURCE = Path(__file__).parents[1]
 MAINS = {"stream": "hashtag_stream.py", "batch": "hashtag_batch.py"}
 #: What is uploaded last; a release without it is not there.
 SUMS = "SHA256SUMS"
-# Ingest is a service beside the cluster; it does not run on it.
-_LEFT_OUT = ("ingest",)
+# Ingest is a service beside the cluster; neither it nor the bench runs on it.
+_LEFT_OUT = ("ingest", "bench")
 
 
 class Files(Protocol):

@@ -13,6 +13,7 @@ from deploy.config import home
 from deploy.errors import HashtideError
 from deploy.verbs import (
     backfill,
+    bench,
     checkpoint,
     ingest,
     ledger,
@@ -49,7 +50,7 @@ def parser() -> Parser:
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, ingest,
-                   tests):
+                   bench, tests):
         family.add_to(verbs)
     return top
 

@@ -38,13 +38,17 @@ def tweets(lines: DataFrame, watermark: str) -> DataFrame:
             .withWatermark("event_time", watermark).dropDuplicatesWithinWatermark(["identity"]))
 
 
-def start(spark: SparkSession, args: StreamArgs, sink: CountsLive) -> StreamingQuery:
+def start(spark: SparkSession, args: StreamArgs, sink: Callable[[DataFrame, int], None],
+          available_now: bool = False) -> StreamingQuery:
+    """`available_now`: it takes what is landed, in batches as ever, and ends."""
     # Fixed at the first batch for the life of a checkpoint.
     spark.conf.set("spark.sql.shuffle.partitions", str(args.shuffle_partitions))
     counted = tweets(read_stream(spark, args.paths, args.max_files, args.from_hour), args.watermark)
-    return (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(sink)
-            .option("checkpointLocation", args.paths.checkpoint(args.generation))
-            .trigger(processingTime=f"{args.trigger_seconds} seconds").start())
+    writer = (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(sink)
+              .option("checkpointLocation", args.paths.checkpoint(args.generation)))
+    if available_now:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{args.trigger_seconds} seconds").start()
 
 
 def hold(query: StreamingQuery, gate: StopGate, reporter: Reporter, check: Callable[[], None]) -> None:
