@@ -88,6 +88,7 @@ def test_an_outage_of_yarn_is_written_down_with_its_length_when_it_is_over(world
     assert not outages(world)
     world.rm.down = False
     poll(world)
+    world.ms += 5_000
     poll(world)
     [told] = outages(world)
     assert (told["since_ms"], told["time_ms"], told["what"]) == (began, began + 15_000, "ResourceManager")

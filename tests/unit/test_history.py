@@ -139,7 +139,7 @@ def test_an_attempt_that_did_not_help_shares_the_downtime_of_the_end_after_it() 
 
 def test_an_attempt_that_never_claimed_is_passed_over() -> None:
     found = told(commits=(*steady(0, 1000), *steady(1090, 3600, 1, 3)),
-                 attempts=(begins(1, 5), begins(1, 1080, 3)))
+                 attempts=(begins(1, 5), begins(1, 1080, 3), begins(2, 4000), begins(2, 4100, 2)))
     assert [(one.attempt, one.seconds) for one in found.events if one.what == "end"] == [(1, 90)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy import cli, holding, restart_ledger, supervisor
-from deploy.history import report
+from deploy.history import Report, report
 from deploy.records import Change, Commit
 from deploy.verbs import history as verb
 from spark_apps.contract import HOUR_MS, LandingFile, hour_name
@@ -104,6 +104,26 @@ def test_yarns_second_attempt_shows_with_the_first_ones_last_words(life: Life) -
     [end] = [one for one in life.report().events if one.what == "end"]
     assert (end.kind, end.attempt, end.batch_id, end.seconds) == ("attempt", 1, 9, 45)
     assert end.why == "OutOfMemoryError: heap"
+
+
+def test_the_last_words_of_another_attempt_are_not_its_own(life: Life) -> None:
+    app = life.begin()
+    life.commits(100)
+    life.drive(1, 2, app.id)
+    life.hdfs.write_json(PATHS.result(1), {"error": "of the second", "attempt": 2})
+    assert [one.why for one in life.report().events if one.what == "end"] == [""]
+
+
+def test_an_arrival_is_the_first_after_and_before_across_hours(life: Life) -> None:
+    first = restart_ledger.arrivals(life.hdfs, PATHS)
+    early, late = life.now_ms(), life.now_ms() + 2 * HOUR_MS
+    for at in (late, early):
+        life.hdfs.replace(f"{PATHS.landing_hour(at)}/{LandingFile(at - 5_000, at, 'x', 'u').name}", b"{}\n")
+    life.hdfs.replace(f"{PATHS.landing_hour(early)}/notes.txt", b"")
+    assert first(early - 1, late) == early
+    assert first(early, late) == late
+    assert first(early, late - 1) is None
+    assert first(late, late + HOUR_MS) is None
 
 
 def test_where_an_attempt_left_no_word_yarn_says_where_it_ran(life: Life) -> None:
@@ -263,6 +283,17 @@ def test_evidence_cannot_forge_a_line_nor_steer_the_terminal(life: Life, told: A
 def test_a_stream_that_is_not_there_is_named(life: Life, told: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["stream", "history", "--stream", "music"]) == 2
     assert "stream music is not provisioned" in capsys.readouterr().err
+
+
+def test_the_sum_tells_causes_idle_time_what_was_asked_for_and_that_it_is_down() -> None:
+    found = Report(0, 3_600_000, (), {"superseded": 2, "error": 1, "attempt": 3}, (), {"outage": 3, "error": 5}, 12,
+                   3600.0, 36.0, 3_564_000)
+    assert verb.summary(found) == [
+        "ends          attempt 3, error 1; asked for: 2", "back after    -", "data gap      8 min: error 5, outage 3",
+        "idle          12 min in which nothing arrived",
+        "availability  99.000 % of the 1 h that it should have run; down 36 s", "down since    1970-01-01T00:59:24Z"]
+    assert verb.summary(Report(0, 1)) == [
+        "ends          none", "back after    -", "data gap      0 min", "availability  it should not have run"]
 
 
 @pytest.mark.parametrize("seconds,said", [
