@@ -19,7 +19,10 @@ from deploy.spans import common, length
 
 @dataclass(frozen=True)
 class Event:
-    """`what`: started, resumed, asked again, stopped, parked, launch, end, outage; `why` is the evidence of an end."""
+    """`what`: started, resumed, asked again, stopped, parked, launch, end, outage, rolled back or begun anew.
+
+    `why` is the evidence of an end.
+    """
 
     time_ms: int
     what: str
@@ -77,7 +80,8 @@ def report(records: Records, from_ms: int, to_ms: int, arrived: Arrivals = lambd
     downtimes = line.downtimes()
     gaps = missed(line, downtimes)
     down = common([*gaps.spans, *(one.span for one in downtimes), *line.parked], line.wanted)
-    events = [*_changes(records.changes), *_launches(records), *_ends(line.ends, downtimes), *_outages(records)]
+    events = [*_changes(records.changes), *_launches(records), *_ends(line.ends, downtimes), *_outages(records),
+              *_generations(records)]
     return Report(
         from_ms, to_ms,
         tuple(sorted((one for one in events if from_ms <= one.time_ms <= to_ms),
@@ -118,3 +122,9 @@ def _ends(ends: Sequence[End], downtimes: Sequence[Downtime]) -> Iterator[Event]
 def _outages(records: Records) -> Iterator[Event]:
     for one in records.outages:
         yield Event(one.since_ms, "outage", why=one.why, kind=one.what, seconds=(one.time_ms - one.since_ms) / 1000)
+
+
+def _generations(records: Records) -> Iterator[Event]:
+    for one in records.generations:
+        yield Event(one.time_ms, "begun anew" if one.fresh else "rolled back", one.who, one.why, kind=one.savepoint,
+                    generation=one.number, batch_id=None if one.fresh else one.through_batch)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deploy.restart_policy import Restart
+from spark_apps.generations import Generation
 
 #: (after, before) -> when the first line arrived in (after, before]; None where none did.
 Arrivals = Callable[[int, int], int | None]
@@ -75,3 +76,4 @@ class Records:
     changes: tuple[Change, ...] = ()
     outages: tuple[Outage, ...] = ()
     commits: tuple[Commit, ...] = ()
+    generations: tuple[Generation, ...] = ()    # opened after another one: rolled back, or begun anew

@@ -15,8 +15,10 @@ from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from deploy.records import Attempt, Change, Commit, Launch, Outage, Records
 from deploy.restart_policy import Restart
+from spark_apps import generations
 from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths, parse_hour
 from spark_apps.fence import claim_of
+from spark_apps.generations import Generation
 
 #: Clocks of writers and NameNode may differ by so much.
 _SKEW_MS = 10 * 60_000
@@ -32,7 +34,8 @@ def read(tools: Launcher, stream: str, since_ms: int) -> Records:
     return Records(
         tuple(launches), tuple(_attempts(tools, paths, [name for name in names if not name.endswith(".json")])),
         tuple(end for end in ends if end.time_ms >= since_ms), tuple(_changes(hdfs, paths, since_ms, launches)),
-        tuple(_outages(hdfs, paths, since_ms)), tuple(sorted(commits(hdfs, paths, since_ms))))
+        tuple(_outages(hdfs, paths, since_ms)), tuple(sorted(commits(hdfs, paths, since_ms))),
+        tuple(_generations(hdfs, paths, since_ms)))
 
 
 def _recent(hdfs: launch.Files, directory: str, since_ms: int, before: int = 1) -> list[str]:
@@ -112,6 +115,16 @@ def _outages(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[
             said = hdfs.read_json(paths.outage(at)) or {}
             yield Outage(int(said.get("since_ms") or at), at, str(said.get("what") or "unknown"),
                          str(said.get("why") or ""))
+
+
+def _generations(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[Generation]:
+    for number in generations.numbers(hdfs, paths.generations):
+        # Of the first one its launch tells.
+        found = generations.opened(hdfs, paths, number) if number > 1 else None
+        if found and found.time_ms < since_ms:
+            return
+        if found:
+            yield found
 
 
 def _ms(name: str) -> int | None:

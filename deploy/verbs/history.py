@@ -63,6 +63,10 @@ def told(one: Event) -> str:
         return f"epoch {one.epoch}{within}: {', '.join(parts)}{why}"
     if one.what == "outage":
         return f"{line(one.kind, 40)}, {lasted(one.seconds)}{why}"
+    if one.generation is not None:
+        to = f", through batch {one.batch_id}" if one.batch_id is not None else ""
+        by = f", {who}" if who else ""
+        return f"generation {one.generation}{f' from {line(one.kind, 60)}' if one.kind else ''}{to}{by}{why}"
     return f"{who}{why}".removeprefix(": ")
 
 

@@ -261,6 +261,24 @@ def test_a_line_an_event_then_what_it_cost(life: Life, told: Any) -> None:
         "data gap      0 min", "availability  95.918 % of the 22 min 52 s that it should have run; down 56 s"]
 
 
+def test_a_roll_back_says_to_where_and_by_whom(life: Life, told: Any) -> None:
+    life.hdfs.write_json(PATHS.generation(1), {"parent": None, "time_ms": life.now_ms()})
+    at = life.now_ms() + 1_000
+    life.hdfs.write_json(PATHS.generation(2), {"parent": "g0001", "through_batch": 412, "savepoint": "before_upgrade",
+                                               "who": "me", "why": "counts were\x1b wrong", "time_ms": at})
+    life.hdfs.write_json(PATHS.generation(3), {"abandoned": True, "time_ms": at})
+    life.hdfs.write_json(PATHS.generation(4), {"parent": "g0002", "through_batch": 3, "fresh": True, "who": "you",
+                                               "time_ms": at + 1_000})
+    life.ms += 5_000
+    lines = [line.split("Z  ")[1] for line in told("--since", "1h").splitlines()[1:3]]
+    assert lines[0].startswith(
+        "rolled back  generation 2 from before_upgrade, through batch 412, by me: counts were")
+    assert "\x1b" not in lines[0]
+    assert lines[1] == "begun anew   generation 4, by you"
+    life.ms += 2 * HOUR_MS
+    assert "generation" not in told("--since", "1h")
+
+
 def test_as_json_a_program_reads_the_same(life: Life, told: Any) -> None:
     life.begin()
     life.commits(300)
