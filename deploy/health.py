@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from deploy.launch import Launcher
@@ -52,11 +53,11 @@ class Health:
         return "\n".join([*lines, *parked_lines(self.parked)])
 
 
-def parked(stream: str, reason: str, error: str = "", who: str = "") -> dict[str, Any]:
+def parked(stream: str, reason: str, error: str = "", who: str = "", since_ms: int = 0) -> dict[str, Any]:
     """Why a stream is parked, the last error of its driver, and the three ways on, each with its command."""
     verb = "deploy/hashtide"
     return {"reason": one_line(reason) or "no reason was given", "error": one_line(error), "who": one_line(who),
-            "next_steps": {
+            "since_ms": since_ms, "next_steps": {
                 "resume": f"{verb} stream submit --stream {stream}",
                 "roll back": f"{verb} checkpoint restore --stream {stream} SAVEPOINT",
                 "stop": f"{verb} stream stop --stream {stream}"}}
@@ -71,8 +72,10 @@ def parked_lines(told: dict[str, Any]) -> list[str]:
     """For a terminal or a log, from what `parked` gave; none where it gave nothing."""
     if not told:
         return []
+    at = f"{datetime.fromtimestamp(told['since_ms'] / 1000, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    lines = [f"  parked       {at}{' by ' if told['who'] else ''}{told['who']}"] if told["since_ms"] else []
     # The reason has the error in it as a rule, but shortened.
-    lines = [f"  last error   {told['error']}"] if told["error"] else []
+    lines += [f"  last error   {told['error']}"] if told["error"] else []
     steps = told["next_steps"]
     wide = max(map(len, steps.values()))
     return [*lines, *(f"  {name:<11}  {command:<{wide}}   # {_WHAT_FOR[name]}" for name, command in steps.items())]
@@ -102,7 +105,8 @@ def judge(seen: Observation, tools: Launcher) -> Health:
 def _parked(seen: Observation) -> dict[str, Any]:
     ends = [end for end in seen.history if end.epoch == seen.epoch]
     error = str(seen.result.get("error") or "") or (ends[-1].evidence if ends else "")
-    return parked(seen.stream, str(seen.desired.get("why") or ""), error, str(seen.desired.get("who") or ""))
+    return parked(seen.stream, str(seen.desired.get("why") or ""), error, str(seen.desired.get("who") or ""),
+                  int(seen.desired.get("time_ms") or 0))
 
 
 def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:

@@ -67,26 +67,24 @@ def _end(hdfs: launch.Files, paths: StreamPaths, name: str) -> Restart:
 
 
 def _attempts(tools: Launcher, paths: StreamPaths, names: list[str]) -> Iterator[Attempt]:
-    claims = sorted(map(claim_of, names))
-    for epoch, number in claims:
+    ask_yarn = True
+    for epoch, number in sorted(map(claim_of, names)):
         said = tools.hdfs.read_json(paths.claim(epoch, number)) or {}
-        status = tools.hdfs.status(paths.claim(epoch, number)) or {}
-        application = str(said.get("application") or "")
-        ended_before = _evidence(tools, paths, epoch, number - 1, application) if number > 1 else ""
-        yield Attempt(epoch, number, int(said.get("time_ms") or status.get("modificationTime") or 0), application,
-                      ended_before)
+        at = said.get("time_ms") or (tools.hdfs.status(paths.claim(epoch, number)) or {}).get("modificationTime")
+        application, ended_before = str(said.get("application") or ""), ""
+        if number > 1:
+            result = tools.hdfs.read_json(paths.result(epoch)) or {}
+            try:
+                ended_before = (str(result.get("error") or "") if result.get("attempt") == number - 1 else "") or (
+                    _where(tools, application, number - 1) if ask_yarn and application else "")
+            except HashtideError:
+                ask_yarn = False   # it does not answer; the rest of the history is in HDFS
+        yield Attempt(epoch, number, int(at or 0), application, ended_before)
 
 
-def _evidence(tools: Launcher, paths: StreamPaths, epoch: int, number: int, application: str) -> str:
-    """How this attempt ended: its driver's last words, else where it ran, while YARN knows."""
-    result = tools.hdfs.read_json(paths.result(epoch)) or {}
-    if result.get("attempt") == number and result.get("error"):
-        return str(result["error"])
-    try:
-        known = tools.yarn.attempts(application) if application else []
-    except HashtideError:
-        return ""
-    ran = next((one for one in known if int(one.get("id") or 0) == number), None)
+def _where(tools: Launcher, application: str, number: int) -> str:
+    """Where an attempt ran, while YARN knows; empty after."""
+    ran = next((one for one in tools.yarn.attempts(application) if int(one.get("id") or 0) == number), None)
     return f"its driver left no word; it was {ran.get('containerId')} on {ran.get('nodeId')}" if ran else ""
 
 

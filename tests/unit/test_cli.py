@@ -65,6 +65,8 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
     ("top --by fame", "--by", "'count', 'trend'"),
     ("top -k 0", "'0'", "a whole number from 1 on"),
     ("top --at noon", "--at: 'noon'", "such as 2026-03-01T10:15"),
+    ("stream history --since soon", "--since: 'soon'", "such as 15m, 2h or 1d"),
+    ("watchdog --stream My-Tags", "stream name 'My-Tags'", "a lower-case letter"),
     ("top --stream My-Tags", "stream name 'My-Tags'", "a lower-case letter"),
     ("checkpoint", "VERB", "hashtide checkpoint --help"),
     ("checkpoint list --stream My-Tags", "stream name 'My-Tags'", "a lower-case letter"),

@@ -123,6 +123,7 @@ def test_a_parked_stream_says_why_and_the_three_ways_on(world: World) -> None:
     assert [" ".join(line.split()) for line in health(world.tools, STREAM).text().splitlines()] == [
         "stream a: parked: missing_class: ClassNotFoundException: a.B",
         "application application_1_0001 FAILED, epoch 3",
+        "parked 2027-01-15T08:02:00Z by supervisor",
         "last error ClassNotFoundException: a.B",
         "resume deploy/hashtide stream submit --stream a "
         "# mend the cause first; goes on from its checkpoint, with a new budget of restarts",
@@ -155,7 +156,7 @@ def test_an_error_cannot_forge_a_line_nor_steer_the_terminal(
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\u2028" not in said
     assert [line.split()[0] for line in said.splitlines()] == [
-        "stream", "application", "last", "resume", "roll", "stop"]
+        "stream", "application", "parked", "last", "resume", "roll", "stop"]
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
