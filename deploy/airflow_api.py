@@ -14,6 +14,10 @@ from deploy.config import Airflow
 from deploy.errors import BadUse, HashtideError, Unreachable
 
 TIMEOUTS = (5, 30)
+_OVER = ("success", "failed", "skipped")
+#: Events of the audit log, which are called as the API's functions are: new states, also of a whole run; clearing.
+_MARKS = ("patch_task_instance", "patch_task_group_instances", "bulk_task_instances", "patch_dag_run")
+_CLEARS = ("post_clear_task_instances", "clear_dag_run", "clear_dag_runs")
 
 
 class AirflowApi:
@@ -113,6 +117,39 @@ class AirflowApi:
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self._call("GET", path)["task_instances"])
+
+    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """What the task said in this try, a line each."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/logs/{try_number}"
+        found = self._call("GET", f"{path}?full_content=true")["content"]
+        return "\n".join(str(line["event"]) if isinstance(line, dict) else str(line) for line in found)
+
+    def marked_by(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Who ended this task by marking it or its run; empty where it goes on, or has ended by itself.
+
+        Airflow's audit log has it, also where nothing of ours was alive to hear of it.
+        """
+        try:
+            tasks = self.task_instances(dag_id, run_id)
+        except Unreachable:
+            raise
+        except HashtideError as error:
+            if "answered 404" in str(error):
+                return ""   # the run was deleted, its history with it
+            raise
+        over = [task for task in tasks if task["task_id"] == task_id and task["state"] in _OVER]
+        if not over:
+            return ""
+        events = "&".join(f"included_events={event}" for event in (*_MARKS, *_CLEARS))
+        query = f"?order_by=-when&limit=20&dag_id={dag_id}&run_id={quote(run_id, safe='')}&{events}"
+        said = [event for event in self._call("GET", f"/eventLogs{query}")["event_logs"]
+                if event["event"] in _CLEARS or "state" in (event["extra"] or "")]
+        return str(said[0]["owner"] or "somebody") if said and said[0]["event"] in _MARKS else ""
+
+    def set_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """As a person does who marks the task: success, failed or skipped."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}"
+        self._call("PATCH", path, {"new_state": state})
 
 
 def _detail(answer: requests.Response) -> str:

@@ -15,6 +15,7 @@ from deploy.verbs import (
     backfill,
     bench,
     checkpoint,
+    drill,
     ingest,
     ledger,
     local,
@@ -50,7 +51,7 @@ def parser() -> Parser:
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, ingest,
-                   bench, tests):
+                   bench, drill, tests):
         family.add_to(verbs)
     return top
 

@@ -53,6 +53,12 @@ def holder_name(run: str, try_number: int) -> str:
     return f"{run}#{try_number}"
 
 
+def run_of(holder: str) -> tuple[str, str]:
+    """(DAG, run) of a holder."""
+    dag_id, _, run_id = holder.rpartition("#")[0].partition("/")
+    return dag_id, run_id
+
+
 def preflight(tools: Launcher, spec: StreamSpec) -> None:
     """BadUse where the stream is not provisioned or its release is not there; Unreachable as deploy.errors has it."""
     paths = StreamPaths(spec.stream, tools.cluster.root)

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy import lease, supervisor
+from deploy import handover, holding, lease, supervisor
+from deploy.airflow_api import AirflowApi
+from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, Unreachable
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe, overdue_stop
@@ -34,42 +36,63 @@ class Plan:
     kill: tuple[tuple[Application, str], ...] = ()    # and why
     ask_to_end: int = 0                               # the epoch whose driver is asked, 0 for none
     conf: dict[str, Any] | None = None
+    ended: str = ""                                   # the holder whose task a person ended unheard: the stream stops
 
     @property
     def idle(self) -> bool:
-        return not (self.undecided or self.kill or self.ask_to_end or self.conf)
+        return not (self.undecided or self.kill or self.ask_to_end or self.conf or self.ended)
 
     def says(self, dry_run: bool = False, held: str = "to be held by a run of hashtag_stream") -> str:
         """One line; `dry_run`: what would be done; `held`: what becomes of a stream that nobody holds."""
         if self.undecided:
             return self.undecided
-        kills, asks, hands = (("would kill", "would ask", "would hand it to a run of hashtag_stream") if dry_run else
-                              ("killed", "asked", held))
+        kills, asks, hands, stops = (
+            ("would kill", "would ask", "would hand it to a run of hashtag_stream", "would be stopped") if dry_run else
+            ("killed", "asked", held, "stopped"))
         return "; ".join([self.text, *(f"{kills} {app.id}: {why}" for app, why in self.kill),
                           *([f"{asks} the driver of epoch {self.ask_to_end} to end"] if self.ask_to_end else []),
-                          *([hands] if self.conf else [])])
+                          *([hands] if self.conf else []), *([stops] if self.ended else [])])
 
     def as_json(self) -> dict[str, Any]:
         return {"stream": self.stream, "text": self.text, "undecided": self.undecided,
                 "kill": [{"application": app.id, "epoch": app.epoch(self.stream), "why": why}
                          for app, why in self.kill],
-                "ask_to_end": self.ask_to_end or None, "hold": self.conf}
+                "ask_to_end": self.ask_to_end or None, "hold": self.conf, "ended": self.ended or None}
 
 
-def watch(tools: Launcher, stream: str, dry_run: bool = False) -> Plan:
+#: Who ended a holder's task by marking it; empty where nobody did.
+Marked = Callable[[str], str]
+
+
+def watch(tools: Launcher, stream: str, dry_run: bool = False, marked: Marked = lambda holder: "") -> Plan:
     """Looks, and unless it is a dry run acts; never raises HashtideError: one stream must not hide the others."""
     try:
-        made = look(tools, stream)
+        made = look(tools, stream, marked)
     except HashtideError as error:
         return _undecided(Plan(stream), "nothing concluded", [error])
     faults = [] if dry_run else act(tools, made)
     return _undecided(made, "not all was done", faults) if faults else made
 
 
-def look(tools: Launcher, stream: str) -> Plan:
+def marks(cluster: Cluster) -> Marked:
+    """As Airflow's audit log has it. A mark is heard by the trigger that holds the stream, if one lives just then."""
+    if not cluster.airflow.url:
+        return lambda holder: ""
+    api = AirflowApi(cluster.airflow)
+
+    def marked(holder: str) -> str:
+        dag_id, run_id = holding.run_of(holder)
+        return api.marked_by(dag_id, run_id, "hold") if dag_id == "hashtag_stream" else ""
+    return marked
+
+
+def look(tools: Launcher, stream: str, marked: Marked = lambda holder: "") -> Plan:
     """Writes nothing."""
     seen = observe(tools, stream)
     made = plan(seen, "" if seen.unknown else lease.held_by(tools, stream))
+    last = lease.newest(tools, stream).holder if seen.wanted and not seen.unknown else ""
+    if last and (who := marked(last)):
+        return replace(made, conf=None, ended=last, text=f"{who} marked the task of {last} in Airflow")
     try:
         StreamSpec.of(made.conf or {"stream": stream}).within(tools.cluster)
     except BadUse as error:
@@ -118,6 +141,8 @@ def act(tools: Launcher, made: Plan) -> list[HashtideError]:
     if made.ask_to_end:
         todo.append(lambda: supervisor.ask_to_end(tools, paths, made.ask_to_end, "watchdog",
                                                   "the stream should not run"))
+    if made.ended:
+        todo.append(lambda: tools.say(handover.abandon(tools, made.stream, made.ended, 0, made.text)))
     faults = []
     for do in todo:
         try:

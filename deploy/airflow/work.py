@@ -39,7 +39,8 @@ def watch(context: Any) -> list[dict[str, Any]]:
     dry_run = bool(context["params"]["dry_run"])
     made = tools.launcher(say=log.info)
     try:
-        plans = [watchdog.watch(made, stream, dry_run) for stream in watchdog.streams(made)]
+        marked = watchdog.marks(made.cluster)
+        plans = [watchdog.watch(made, stream, dry_run, marked) for stream in watchdog.streams(made)]
     except HashtideError as error:
         raise AirflowFailException(f"nothing concluded: {error}") from None
     for plan in plans:

@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
     if args.stream and args.stream not in there:
         raise BadUse(f"stream {args.stream} is not provisioned: "
                      f"`deploy/hashtide stream provision --stream {args.stream}`")
-    found, code = [], 0
+    found, code, marked = [], 0, watchdog.marks(cluster)
     for stream in [args.stream] if args.stream else there:
-        plan = watchdog.watch(tools, stream, args.dry_run)
+        plan = watchdog.watch(tools, stream, args.dry_run, marked)
         held = {} if args.dry_run or not plan.conf else hand_over(cluster, plan)
         found.append({**plan.as_json(), **held})
         if not args.json:

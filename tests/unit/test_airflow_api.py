@@ -161,3 +161,28 @@ def test_a_missing_setting_or_file_is_named(tmp_path: Path) -> None:
         AirflowApi(Airflow())
     with pytest.raises(BadUse, match="password_file .*nothing: No such file"):
         AirflowApi(Airflow("http://127.0.0.1:9", "admin", str(tmp_path / "nothing"))).has_dag("a")
+
+
+MARKED = {"event": "patch_task_instance", "owner": "ada", "extra": '{"new_state": "failed", "method": "PATCH"}'}
+CLEARED = {"event": "post_clear_task_instances", "owner": "ada", "extra": '{"dry_run": false}'}
+NOTED = {"event": "patch_task_instance", "owner": "bob", "extra": '{"note": "look"}'}
+RUN_MARKED = {"event": "patch_dag_run", "owner": "bob", "extra": '{"state": "success"}'}
+
+
+@pytest.mark.parametrize("state,events,who", [
+    ("failed", [], ""), ("failed", [MARKED], "ada"), ("success", [RUN_MARKED, CLEARED], "bob"),
+    ("failed", [CLEARED, MARKED], ""), ("skipped", [NOTED, MARKED], "ada"), ("deferred", [MARKED], ""),
+    ("failed", [NOTED], "")])
+def test_whoever_marked_a_task_had_the_last_word(server: Server, api: AirflowApi, state: str,
+                                                 events: list[dict[str, Any]], who: str) -> None:
+    server.answers["GET", "/api/v2/dags/d/dagRuns/r/taskInstances"] = (
+        200, {"task_instances": [{"task_id": "hold", "state": state}, {"task_id": "other", "state": "failed"}]})
+    of = [name for name in ("patch_task_instance", "patch_task_group_instances", "bulk_task_instances", "patch_dag_run",
+                            "post_clear_task_instances", "clear_dag_run", "clear_dag_runs")]
+    query = "order_by=-when&limit=20&dag_id=d&run_id=r&" + "&".join(f"included_events={name}" for name in of)
+    server.answers["GET", f"/api/v2/eventLogs?{query}"] = (200, {"event_logs": events})
+    assert api.marked_by("d", "r", "hold") == who
+
+
+def test_nobody_marked_a_task_of_a_run_that_is_gone(server: Server, api: AirflowApi) -> None:
+    assert api.marked_by("d", "gone", "hold") == ""

@@ -73,7 +73,7 @@ def test_the_list_is_a_table_of_points_with_nothing_that_steers_a_terminal(shell
     said = shell("list").splitlines()
     assert said[0].split() == ["point", "kind", "batch", "watermark", "size", "taken", "release", "by", "why"]
     assert said[1].startswith("g0001   goes on   g0001:4")
-    assert said[2].startswith("before  snapshot  g0001:2") and said[2].endswith("command line  a test[31m")
+    assert said[2].startswith("before  snapshot  g0001:2") and said[2].endswith("command line  a test\\x1b[31m")
     as_json = json.loads(shell("list", "--json"))
     assert [(one["name"], one["batch_id"], one["fault"]) for one in as_json] == [("g0001", 4, ""), ("before", 2, "")]
 
@@ -82,7 +82,7 @@ def test_a_point_is_described(shell: Shell) -> None:
     said = shell("inspect", "before").splitlines()
     assert said[0] == "snapshot before: pinned"
     assert said[1].startswith("  batch      2 of g0001, watermark ")
-    assert f"release {RELEASE}" in said[4] and said[-1].endswith("by command line: a test[31m")
+    assert f"release {RELEASE}" in said[4] and said[-1].endswith("by command line: a test\\x1b[31m")
     assert json.loads(shell("inspect", "g0001", "--json"))["current"]
     assert "has no savepoint nowhere; there are before, g0001" in shell("inspect", "nowhere", code=2)
 

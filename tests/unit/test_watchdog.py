@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from deploy import lease, supervisor
+from deploy.errors import Unreachable
 from deploy.launch import STOP_TIMEOUT_MS
 from deploy.observation import Observation
 from deploy.watchdog import Plan, plan, streams, watch
@@ -43,6 +44,30 @@ def test_a_holder_that_went_silent_holds_nothing(world: World) -> None:
     lease.take(world.tools, STREAM, "run#1", 3)
     world.ms += lease.LEASE_MS
     assert watch(world.tools, STREAM).conf
+
+
+@pytest.mark.parametrize("silent_ms", [0, lease.LEASE_MS])
+def test_a_task_that_was_marked_while_nobody_could_hear_of_it_stops_its_stream(world: World, silent_ms: int) -> None:
+    app = world.rm.add(3)
+    lease.take(world.tools, STREAM, "hashtag_stream/a#1", 3)
+    world.ms += silent_ms
+    found = watch(world.tools, STREAM, dry_run=True, marked={"hashtag_stream/a#1": "admin"}.__getitem__)
+    assert found.says(dry_run=True) == "admin marked the task of hashtag_stream/a#1 in Airflow; would be stopped"
+    assert world.rm.killed == [] and (world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
+    found = watch(world.tools, STREAM, marked={"hashtag_stream/a#1": "admin"}.__getitem__)
+    assert (found.conf, world.rm.killed) == (None, [app.id])
+    desired = world.hdfs.read_json(PATHS.desired) or {}
+    assert (desired["state"], desired["why"]) == ("stopped", "admin marked the task of hashtag_stream/a#1 in Airflow")
+
+
+def test_whether_a_task_was_marked_is_not_known_without_airflow_and_then_nobody_is_found_to_hold_its_stream(
+        world: World) -> None:
+    def marked(holder: str) -> str:
+        raise Unreachable("Airflow does not answer")
+    lease.take(world.tools, STREAM, "hashtag_stream/a#1", 3)
+    world.ms += lease.LEASE_MS
+    found = watch(world.tools, STREAM, marked=marked)
+    assert found.conf is None and found.unreachable and found.undecided == "nothing concluded: Airflow does not answer"
 
 
 @pytest.mark.parametrize("state", ["stopped", "parked"])
