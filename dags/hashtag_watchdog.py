@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 
+from deploy import holding
 from deploy.airflow import work
 
 DOC = """
@@ -58,4 +59,6 @@ with DAG("hashtag_watchdog", description="Exactly one application for each strea
     TriggerDagRunOperator.partial(
         task_id="hold", trigger_dag_id="hashtag_stream", logical_date=None, fail_when_dag_is_paused=True,
         openlineage_inject_parent_info=False,
+        # By its name the run knows that no person asked for it, and leaves what was stopped meanwhile as it is.
+        trigger_run_id=holding.AUTOMATIC + "{{ run_id }}__{{ ti.map_index }}",
     ).expand(conf=watched)

@@ -38,6 +38,9 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
     # Ours is what runs, whoever submitted it: this task held the stream.
     mine = newest_epoch(tools.hdfs, paths)
     killed = supervisor.kill_own(tools, stream, mine, why)
+    if mine and not killed:
+        # It may be on its way to YARN, or YARN may have forgotten it: its driver reads this.
+        supervisor.ask_to_end(tools, paths, mine, holder, why)
     lease.let_go(tools, stream, holder)
     return f"stream {stream} is stopped" + (f", the application of epoch {mine} killed" if killed else "")
 

@@ -15,6 +15,7 @@ What becomes of the stream where a person ends the task: deploy.handover.
 """
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,8 @@ from spark_apps.contract import StreamPaths
 #: A launch that has to wait longer, for the end of a predecessor say, is put off: it would occupy a worker.
 LAUNCH_TIMEOUT_S = 60.0
 _RENEW_MS = 15_000
+#: How the run ids begin of runs that no person asked for.
+AUTOMATIC = "watchdog__"
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,22 @@ def preflight(tools: Launcher, spec: StreamSpec) -> None:
 
 
 def begin(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Event | None:
-    """Takes the stream; `superseded` where another task holds it already, and then nothing is changed."""
+    """Takes the stream; `superseded` where another task holds it already, and then nothing is changed.
+
+    `park`, `done`: it was given up or stopped, and this task was not asked for since: it goes on for one that was lost.
+    """
     paths = StreamPaths(spec.stream, tools.cluster.root)
     other = lease.held_by(tools, spec.stream)
-    wanted = (tools.hdfs.read_json(paths.desired) or {}).get("state") == "running"
+    desired = tools.hdfs.read_json(paths.desired) or {}
+    wanted = desired.get("state") == "running"
     # The holder of a stream that was just stopped is on its way out; an earlier try of the same run is, too.
     if other and wanted and _run(other) != _run(holder):
         return Event("superseded", f"{other} holds stream {spec.stream} already; its parameters stay as they are. "
                                    "To change them stop the stream, then trigger again")
+    if desired and not wanted and _goes_on(tools, desired, spec.stream, holder):
+        return Event("park" if desired.get("state") == "parked" else "done",
+                     f"stream {spec.stream} was {desired.get('state')} meanwhile by {desired.get('who')}: "
+                     f"{desired.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
     lease.take(tools, spec.stream, holder, newest_epoch(tools.hdfs, paths))
     supervisor.ask(tools, spec, who=holder, why=why)
     return None
@@ -93,7 +104,8 @@ def launch(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Lau
     except (SubmitFailed, TimedOut, Unreachable) as error:
         return Launched(_epoch(tools, paths), put_off=str(error))
     epoch = app.epoch(spec.stream)
-    lease.take(tools, spec.stream, holder, epoch)
+    with suppress(Unreachable):   # the first poll renews it, and finds out who took it meanwhile
+        lease.hold(tools, spec.stream, holder, epoch)
     return Launched(epoch, app)
 
 
@@ -125,7 +137,17 @@ def poll(tools: Launcher, stream: str, holder: str, epoch: int, retry_ms: int = 
         tools.noticed.again(seen.now_ms, seen.unknown)
     else:
         tools.noticed.over(tools.hdfs, StreamPaths(stream, tools.cluster.root), seen.now_ms)
+    if _by_earlier_try(seen, holder):
+        supervisor.ask(tools, wanted_spec(tools, stream), who=holder, why="its earlier try was ended, this one runs it")
+        seen = observe(tools, stream)
     return _event(seen, supervisor.settle(tools, seen), retry_ms), seen
+
+
+def _by_earlier_try(seen: Observation, holder: str) -> bool:
+    """Whether what stopped the stream is the end of a try before ours, and was to be taken back since the lease is
+    ours: its triggerer was lost before it came to that (deploy.handover)."""
+    who = str(seen.desired.get("who") or "")
+    return not seen.unknown and seen.desired.get("state") == "stopped" and who != holder and _run(who) == _run(holder)
 
 
 def _event(seen: Observation, decision: Decision, retry_ms: int) -> Event | None:
@@ -156,6 +178,14 @@ def restart_before(tools: Launcher, seen: Observation) -> str:
     before = Restart.of(raw or {})
     wanted = raw and before.kind != "superseded" and before.time_ms >= int(seen.desired.get("since_ms") or 0)
     return f"{before.kind}: {before.evidence}"[:300] if wanted else ""
+
+
+def _goes_on(tools: Launcher, desired: dict[str, Any], stream: str, holder: str) -> bool:
+    """Whether nobody asked for this task since the stream was stopped: the watchdog did, before; or it tries again
+    what an earlier try had begun and not ended. Where that was cleared, its own end is what stopped the stream."""
+    if _run(str(desired.get("who") or "")) == _run(holder):
+        return False
+    return f"/{AUTOMATIC}" in holder or lease.left_open(tools, stream, _run(holder))
 
 
 def _run(holder: str) -> str:

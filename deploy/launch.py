@@ -185,12 +185,13 @@ class Launcher:
                          spec.args(self.cluster.root, generation, epoch), release,
                          spec.executors, spec.executor_memory)
         self.say(f"submitting epoch {epoch}, generation {generation.number}, release {release.version}")
+        client: submit.Client | None = None
         try:
             client = self.start(self.cluster, job, f"{spec.stream}-{epoch:06d}")
             app = submit.confirm(self.yarn, client, tag, monotonic=self.monotonic, sleep=self.sleep)
         except (submit.SubmitFailed, TimedOut, BadUse) as error:
             # The client is gone for certain, so nobody need wait this intent out.
-            kind = restart_policy.classify(str(error), otherwise="submit_failed")
+            kind = restart_policy.classify(str(error), otherwise=_what_failed(error, client))
             record = restart_policy.Restart(epoch, self.now_ms(), kind, str(error))
             self.hdfs.create_exclusive(paths.restart(epoch), record.as_json())
             raise
@@ -217,6 +218,12 @@ class Launcher:
                 "parent": None, "shuffle_partitions": cores, "time_ms": self.now_ms()})
         found = generations.newest(self.hdfs, paths) or Generation(1)
         return replace(found, shuffle_partitions=found.shuffle_partitions or cores)
+
+
+def _what_failed(error: Exception, client: submit.Client | None) -> str:
+    """A spark-submit that ended well had an application: then it is YARN that lost it."""
+    lost = isinstance(error, TimedOut) and client is not None and client.poll() == 0
+    return "forgotten" if lost else "submit_failed"
 
 
 def newest_epoch(hdfs: Files, paths: StreamPaths) -> int:

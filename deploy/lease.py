@@ -12,15 +12,21 @@ from spark_apps.contract import StreamPaths
 
 #: A lease not renewed for so long is nobody's.
 LEASE_MS = 90_000
+#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it.
+BLIND_MS = 45_000
+#: Airflow tries a lost task again after some minutes, or when its scheduler is back.
+RETRIED_MS = 60 * 60_000
+_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The newest one; `holder` is empty where nobody has it."""
+    """The newest one; `holder` is empty where nobody has it; `since_ms`: from when on it was renewed without a gap."""
 
     number: int = 0
     holder: str = ""
     time_ms: int = 0
+    since_ms: int = 0
 
     def fresh(self, now_ms: int) -> bool:
         return bool(self.holder) and now_ms - self.time_ms < LEASE_MS
@@ -56,18 +62,33 @@ def let_go(tools: Launcher, stream: str, holder: str) -> None:
                               {"holder": "", "epoch": 0, "time_ms": tools.now_ms()})
 
 
+def left_open(tools: Launcher, stream: str, run: str) -> bool:
+    """Whether a try of this run had the stream within the hour and never let it go: its task was lost, not ended."""
+    found = (_read(tools, stream, number) for number in _numbers(tools, stream)[-_LOOKED_AT:])
+    return any(one.holder.rpartition("#")[0] == run and tools.now_ms() - one.time_ms < RETRIED_MS for one in found)
+
+
 def newest(tools: Launcher, stream: str) -> Lease:
+    return _read(tools, stream, max(_numbers(tools, stream), default=0))
+
+
+def _numbers(tools: Launcher, stream: str) -> list[int]:
+    names = tools.hdfs.list(StreamPaths(stream, tools.cluster.root).holders)
+    return sorted(int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdecimal())
+
+
+def _read(tools: Launcher, stream: str, number: int) -> Lease:
     paths = StreamPaths(stream, tools.cluster.root)
-    names = (name.removesuffix(".json") for name in tools.hdfs.list(paths.holders) if name.endswith(".json"))
-    number = max((int(name) for name in names if name.isdecimal()), default=0)
     said = (tools.hdfs.read_json(paths.holder(number)) or {}) if number else {}
-    return Lease(number, str(said.get("holder") or ""), int(said.get("time_ms") or 0))
+    return Lease(number, str(said.get("holder") or ""), int(said.get("time_ms") or 0), int(said.get("since_ms") or 0))
 
 
 def _write(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int) -> bool:
     """Renews the holder's own, or makes the next one; False where somebody else made that."""
     paths = StreamPaths(stream, tools.cluster.root)
-    said = {"holder": holder, "epoch": epoch, "time_ms": tools.now_ms()}
+    now = tools.now_ms()
+    seen = found.holder == holder and found.since_ms and now - found.time_ms < BLIND_MS
+    said = {"holder": holder, "epoch": epoch, "time_ms": now, "since_ms": found.since_ms if seen else now}
     if found.holder == holder:
         tools.hdfs.write_json(paths.holder(found.number), said)
         return True

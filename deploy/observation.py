@@ -6,7 +6,15 @@ from typing import Any
 
 from deploy import restart_policy
 from deploy.errors import Unreachable
-from deploy.launch import INTENT_TIMEOUT_MS, STOP_TIMEOUT_MS, Files, Launcher, intent_ms, newest_epoch
+from deploy.launch import (
+    HEARTBEAT_FRESH_MS,
+    INTENT_TIMEOUT_MS,
+    STOP_TIMEOUT_MS,
+    Files,
+    Launcher,
+    intent_ms,
+    newest_epoch,
+)
 from deploy.restart_policy import Decision, Event, Restart
 from deploy.yarn import Application
 from spark_apps.contract import StreamPaths, epoch_tag
@@ -41,7 +49,14 @@ class Observation:
     @property
     def unwanted(self) -> bool:
         """It runs, somebody said that it should not, and its driver was not told."""
-        return bool(self.app and self.app.live and self.desired and not self.wanted and self.stop_ms is None)
+        runs = self.app.live if self.app else self.outlived
+        return bool(runs and self.desired and not self.wanted and self.stop_ms is None)
+
+    @property
+    def outlived(self) -> bool:
+        """By its heartbeat the driver lives, and YARN has forgotten it: a ResourceManager came back without memory."""
+        return (self.app is None and self.now_ms - self.intent_ms >= INTENT_TIMEOUT_MS
+                and self.now_ms - int(self.heartbeat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS)
 
 
 def observe(tools: Launcher, stream: str) -> Observation:
@@ -126,12 +141,11 @@ def _evidence(seen: Observation) -> tuple[str, str]:
         return str(seen.kill.get("why")), str(seen.kill.get("class") or "superseded")
     if seen.stop_ms is not None:
         return "stopped on request", "superseded"
-    app = seen.app
-    if app is None:
-        return f"YARN knows no application of epoch {seen.epoch}", "forgotten"
-    error = str(seen.result.get("error") or "")
+    app, error = seen.app, str(seen.result.get("error") or "")
     if error:
         return error, restart_policy.classify(error)
+    if app is None:
+        return f"YARN knows no application of epoch {seen.epoch}", "forgotten"
     if app.state == "KILLED":
         return app.diagnostics or "killed in YARN", "killed"
     if app.final_status == "SUCCEEDED":
@@ -151,14 +165,15 @@ def overdue_stop(seen: Observation) -> bool:
     return bool(seen.app and seen.app.live and seen.stop_ms and seen.now_ms - seen.stop_ms > STOP_TIMEOUT_MS)
 
 
-def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int) -> bool:
+def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int, since_ms: int = 0) -> bool:
     """RUNNING, and for longer than max(3 triggers, 60 s) without a commit. Whether that is a stall, landing tells.
 
-    `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS.
+    `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS. `since_ms`: from when on the
+    stream is watched: after an outage of HDFS the driver has its time again.
     """
     if not (seen.app and seen.app.state == "RUNNING") or seen.stop_ms is not None:
         return False
     last = int(seen.heartbeat.get("commit_ms") or 0)
     if last <= started_ms:
-        return seen.now_ms - started_ms > STARTUP_MS
-    return seen.now_ms - last > max(3 * trigger_seconds * 1000, STALL_MS)
+        return seen.now_ms - max(started_ms, since_ms) > STARTUP_MS
+    return seen.now_ms - max(last, since_ms) > max(3 * trigger_seconds * 1000, STALL_MS)

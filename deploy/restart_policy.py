@@ -35,8 +35,9 @@ class Policy:
 
 #: Ends that another try cannot mend.
 FATAL = ("bad_configuration", "missing_class", "incompatible_checkpoint")
-#: Ends that are nobody's fault here and cost nothing: an outage, and what was asked for.
-FREE = ("outage", "superseded")
+#: Ends that are not the driver's fault and cost nothing: an outage, what was asked for, what YARN lost: a
+#: ResourceManager that came back without its memory, a spark-submit that ended with its machine.
+FREE = ("outage", "superseded", "forgotten")
 
 _CLASSES = (
     ("outage", r"safe ?mode|StandbyException|Connection refused|ConnectException|NoRouteToHost|UnknownHostException"

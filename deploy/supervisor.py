@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from deploy import desired
+from deploy import desired, lease
 from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
 from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long
 from deploy.restart_policy import Decision, Park
@@ -22,7 +22,8 @@ def stalled(tools: Launcher, seen: Observation) -> str:
         return ""
     attempts = tools.yarn.attempts(seen.app.id)
     started = int(attempts[-1].get("startTime") or 0) if attempts else seen.app.started_ms
-    if not quiet_too_long(seen, trigger, started):
+    since = lease.newest(tools, seen.stream).since_ms
+    if not quiet_too_long(seen, trigger, started, since):
         return ""
     last = int(seen.heartbeat.get("commit_ms") or 0)
     waiting = landed_between(tools.hdfs, StreamPaths(seen.stream, tools.cluster.root), last, seen.now_ms - STALL_MS)
@@ -94,6 +95,9 @@ def settle(tools: Launcher, seen: Observation) -> Decision:
         elif seen.wanted and (why := stalled(tools, seen)):
             kill(tools, paths, seen.app, why, "stalled")
         return decision
+    if seen.outlived and seen.stop_ms is None:
+        # No kill can reach it; it ends after its batch, and what should run is submitted then.
+        ask_to_end(tools, paths, seen.epoch, "supervisor", "YARN has forgotten its application")
     if (end := event(seen).restart) and end not in seen.history:
         tools.hdfs.create_exclusive(paths.restart(end.epoch), end.as_json())
     if isinstance(decision, Park):

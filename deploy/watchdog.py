@@ -109,13 +109,12 @@ def plan(seen: Observation, holder: str) -> Plan:
         return Plan(seen.stream, undecided=f"nothing concluded: {seen.unknown}", unreachable=True)
     doomed = [(app, f"superseded by epoch {seen.epoch}") for app in seen.others]
     ask = 0
-    if seen.app and seen.app.live:
-        if seen.kill:
-            doomed.append((seen.app, str(seen.kill["why"])))   # whoever left word may have been cut off before the kill
-        elif overdue_stop(seen):
-            doomed.append((seen.app, "its stop took too long"))
-        elif seen.unwanted:
-            ask = seen.epoch
+    if seen.kill and seen.app and seen.app.live:
+        doomed.append((seen.app, str(seen.kill["why"])))   # whoever left word may have been cut off before the kill
+    elif seen.app and overdue_stop(seen):
+        doomed.append((seen.app, "its stop took too long"))
+    elif seen.unwanted:
+        ask = seen.epoch
     if not seen.wanted:
         text = f"desired state is {seen.desired.get('state', 'not set')}"
         return Plan(seen.stream, text, kill=tuple(doomed), ask_to_end=ask)

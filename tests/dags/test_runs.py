@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy import supervisor
+from deploy import holding, supervisor
 from deploy.errors import HashtideError
 from spark_apps.contract import HOUR_MS, hour_name
 from tests.fakes.batches import PATHS, STREAM, Batches
@@ -146,6 +146,7 @@ def test_the_watchdog_triggers_a_run_with_the_streams_own_parameters(world: Batc
         "success", {"watch": "success", "hold[0]": "success", "decided": "success"})
     [conf] = confs("operator_triggered")
     assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
+    assert run_ids("operator_triggered")[0].startswith(holding.AUTOMATIC)
 
 
 def test_a_paused_stream_dag_shows_at_the_watchdog_and_piles_up_no_runs(world: Batches, dags: dict[str, Any]) -> None:
@@ -203,6 +204,14 @@ def pause(paused: bool) -> None:
 
     with create_session() as session:
         session.get(DagModel, "hashtag_stream").is_paused = paused
+
+
+def run_ids(run_type: str) -> list[str]:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return [found.run_id for found in session.query(DagRun).filter(DagRun.run_type == run_type)]
 
 
 def confs(run_type: str) -> list[dict[str, Any]]:

@@ -37,6 +37,13 @@ def test_a_marked_task_means_that_its_stream_stays_stopped() -> None:
     assert lease.held_by(world.tools, STREAM) == ""
 
 
+def test_a_marked_tasks_driver_that_yarn_does_not_know_is_asked_to_end() -> None:
+    world = holding_world()
+    world.rm.all.clear()
+    handover.abandon(world.tools, STREAM, OLD, 1, "marked")
+    assert (world.hdfs.read_json(PATHS.stop(1)) or {})["why"] == "marked"
+
+
 def test_what_somebody_else_submitted_meanwhile_is_the_holders_too() -> None:
     world = holding_world()
     world.rm.all[0].to_ms = world.ms

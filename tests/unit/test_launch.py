@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy import config, yarn
+from deploy import config, restart_policy, yarn
 from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
 from deploy.errors import BadUse, Refused, TimedOut, Unreachable
 from deploy.launch import INTENT_TIMEOUT_MS, STOP_TIMEOUT_MS, Launcher, StreamSpec, intent_ms, newest_epoch
@@ -228,6 +228,21 @@ def test_a_spark_submit_that_hangs_is_ended_and_leaves_word(world: World) -> Non
     assert world.rm.all == []
     record = world.hdfs.read_json(PATHS.restart(1))
     assert record and record["class"] == "submit_failed"
+
+
+def test_an_application_that_the_resourcemanager_lost_right_after_its_submission_spends_nothing(world: World) -> None:
+    start = world.start
+
+    def starting(*args: Any) -> Any:
+        client = start(*args)
+        world.rm.all.clear()   # it came back without its memory
+        return client
+
+    world.tools.start = starting
+    with pytest.raises(TimedOut):
+        world.tools.launch(SPEC)
+    record = world.hdfs.read_json(PATHS.restart(1))
+    assert record and record["class"] in restart_policy.FREE
 
 
 def test_an_application_that_comes_through_just_before_its_client_is_ended_is_taken(world: World) -> None:

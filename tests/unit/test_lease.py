@@ -72,3 +72,28 @@ def test_a_renewal_that_was_on_its_way_does_not_undo_a_takeover(world: World) ->
     world.hdfs.write_json = overtaken  # type: ignore[method-assign]
     lease.hold(world.tools, STREAM, "a", 1)
     assert lease.held_by(world.tools, STREAM) == "b"
+
+
+def test_a_lease_knows_from_when_on_its_stream_is_watched_without_a_gap(world: World) -> None:
+    lease.take(world.tools, STREAM, "a", 1)
+    began = world.now_ms()
+    for _ in range(10):
+        world.ms += lease.BLIND_MS - 1
+        lease.hold(world.tools, STREAM, "a", 1)
+        assert lease.newest(world.tools, STREAM).since_ms == began
+    world.ms += lease.BLIND_MS
+    lease.hold(world.tools, STREAM, "a", 1)
+    assert lease.newest(world.tools, STREAM).since_ms == world.now_ms()
+
+
+def test_only_a_lease_that_was_not_let_go_is_left_open(world: World) -> None:
+    lease.take(world.tools, STREAM, "run#1", 1)
+    assert lease.left_open(world.tools, STREAM, "run") and not lease.left_open(world.tools, STREAM, "ru")
+    lease.take(world.tools, STREAM, "other#1", 1)
+    assert lease.left_open(world.tools, STREAM, "run")
+    lease.take(world.tools, STREAM, "run#2", 1)
+    lease.let_go(world.tools, STREAM, "run#2")
+    lease.let_go(world.tools, STREAM, "other#1")
+    assert lease.left_open(world.tools, STREAM, "run")   # by its first try
+    world.ms += lease.RETRIED_MS
+    assert not lease.left_open(world.tools, STREAM, "run")

@@ -65,10 +65,29 @@ def test_a_look_means(what: dict[str, Any], expected: str) -> None:
     ({"app": FAILED, "kill": {"why": "no commit", "class": "stalled"}}, "stalled", "no commit"),
     ({"app": FAILED, "kill": {"why": "killed on request"}}, "superseded", "killed on request"),
     ({"app": None}, "forgotten", "YARN knows no application of epoch 3"),
+    ({"app": None, "result": {"error": "ModuleNotFoundError: x"}}, "missing_class", "ModuleNotFoundError: x"),
 ])
 def test_an_end_has_a_class_and_evidence(what: dict[str, Any], kind: str, evidence: str) -> None:
     end = event(seen(**what)).restart
     assert end and (end.epoch, end.kind, end.evidence) == (3, kind, evidence)
+
+
+@pytest.mark.parametrize("beat_s,intent_s,app,expected", [
+    (5, 900, None, True), (60, 900, None, False), (5, 60, None, False), (5, 900, RUNNING, False)])
+def test_a_driver_outlives_its_application_where_its_heart_beats_and_yarn_knows_nothing(
+        beat_s: int, intent_s: int, app: Application | None, expected: bool) -> None:
+    look = seen(app=app, heartbeat={"time_ms": NOW - beat_s * 1000}, intent_ms=NOW - intent_s * 1000,
+                desired={"state": "stopped"})
+    assert look.outlived is expected
+    assert look.unwanted is (expected or app is not None)
+
+
+def test_a_driver_has_its_time_again_after_an_outage() -> None:
+    look = seen(app=RUNNING, heartbeat={"commit_ms": NOW - 300_000})
+    assert quiet_too_long(look, 10, RUNNING.started_ms)
+    assert not quiet_too_long(look, 10, RUNNING.started_ms, NOW - 30_000)
+    assert quiet_too_long(look, 10, RUNNING.started_ms, NOW - STALL_MS - 1)
+    assert not quiet_too_long(seen(app=RUNNING), 10, RUNNING.started_ms, NOW - STALL_MS - 1)
 
 
 def test_an_end_that_was_written_down_stays_as_it_was() -> None:

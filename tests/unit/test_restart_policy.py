@@ -71,6 +71,10 @@ def test_what_another_try_cannot_mend_parks_at_once(kind: str) -> None:
     assert isinstance(decided(died(1, kind=kind)), Park)
 
 
+def test_what_yarn_forgot_spends_nothing_however_often() -> None:
+    assert isinstance(decided(*(died(n, minutes_ago=10 - n, kind="forgotten") for n in range(1, 10))), Submit)
+
+
 def test_outages_spend_nothing_however_many() -> None:
     assert isinstance(decided(*(died(n, 9 - n / 3, kind="outage") for n in range(1, 20))), Submit)
 

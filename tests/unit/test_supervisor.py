@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy import supervisor
+from deploy import lease, supervisor
 from deploy.launch import STOP_TIMEOUT_MS, StreamSpec
 from deploy.observation import observe
 from deploy.restart_policy import Done, Park, Submit, Wait
@@ -215,3 +215,29 @@ def test_only_the_own_epochs_application_is_killed(world: World) -> None:
     assert supervisor.kill_own(world.tools, STREAM, 3, "cleared")
     assert world.rm.killed == [mine.id] and other.to_ms == float("inf")
     assert not supervisor.kill_own(world.tools, STREAM, 3, "cleared")
+
+
+def test_after_an_outage_of_hdfs_a_driver_is_no_stalled_one(world: World) -> None:
+    lease.take(world.tools, STREAM, "run#1", 3)
+    running(world, commit_age_s=5)
+    land(world, age_s=1)
+    world.ms += 100_000   # neither could the driver commit nor anybody look
+    lease.hold(world.tools, STREAM, "run#1", 3)
+    settle(world)
+    assert world.rm.killed == []
+    for _ in range(4):
+        world.ms += 20_000
+        lease.hold(world.tools, STREAM, "run#1", 3)
+    settle(world)
+    assert world.rm.killed == ["application_1_0001"]
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_a_driver_that_yarn_forgot_is_asked_to_end(world: World, state: str) -> None:
+    supervisor.ask(world.tools, SPEC)
+    running(world)
+    world.rm.all.clear()
+    world.hdfs.write_json(PATHS.desired, {"state": state})
+    decision = settle(world)
+    assert isinstance(decision, Wait if state == "running" else Done)
+    assert "forgotten" in (world.hdfs.read_json(PATHS.stop(3)) or {})["why"]

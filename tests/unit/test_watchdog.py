@@ -220,3 +220,14 @@ def test_a_desired_state_that_is_not_allowed_starts_nothing_and_is_named(world: 
     found = watch(world.tools, STREAM)
     assert found.conf is None
     assert said in found.undecided and "deploy/hashtide stream submit --stream a" in found.undecided
+
+
+@pytest.mark.parametrize("word", [{}, {"why": "its task was ended by a person"}])
+def test_a_driver_that_should_not_run_and_that_yarn_forgot_is_asked_to_end(world: World, word: dict[str, Any]) -> None:
+    supervisor.stop(world.tools, STREAM)
+    world.hdfs.delete(PATHS.stop(3))
+    if word:
+        world.hdfs.write_json(PATHS.kill(3), word)   # left before the kill, which reaches nobody now
+    world.hdfs.write_json(PATHS.heartbeat, {"epoch": 3, "time_ms": world.now_ms()})
+    assert watch(world.tools, STREAM).ask_to_end == 3
+    assert world.hdfs.read_json(PATHS.stop(3))
