@@ -73,13 +73,13 @@ def ends_of(records: Records, window: Span) -> list[End]:
 
 
 def _unrecorded(records: Records) -> Iterator[End]:
-    """Of epochs that another one followed though nobody had stopped the stream."""
+    """Of epochs whose driver had begun, and that another one followed though nobody had stopped the stream."""
     launches = sorted(records.launches, key=lambda one: one.epoch)
-    written = {end.epoch for end in records.ends}
+    written, begun = {end.epoch for end in records.ends}, {one.epoch for one in records.attempts}
     for one, after in pairwise(launches):
         stopped = any(change.state == "stopped" and one.time_ms <= change.time_ms <= after.time_ms
                       for change in records.changes)
-        if not stopped and one.epoch not in written:
+        if not stopped and one.epoch in begun - written:
             yield End(Restart(one.epoch, after.time_ms, UNRECORDED))
 
 

@@ -39,12 +39,13 @@ def read(tools: Launcher, stream: str, since_ms: int) -> Records:
 
 
 def _recent(hdfs: launch.Files, directory: str, since_ms: int, before: int = 1) -> list[str]:
-    """Names of claims and numbered files that were made in the window, and so many launches from before it."""
+    """Names of numbered files and claims that were made in the window, and those of so many epochs from before it."""
     found = {name: int(status["modificationTime"]) for name, status in hdfs.statuses(directory).items()
              if claim_of(name) != (0, 0)}
-    old = [name for name, at in sorted(found.items()) if at < since_ms - _SKEW_MS]
-    kept = [name for name in old if name.endswith(".json")][-before:] if before else []
-    return sorted([*kept, *(name for name in found if name not in set(old))])
+    old = {name for name, at in found.items() if at < since_ms - _SKEW_MS}
+    numbers = sorted({claim_of(name)[0] for name in old})
+    kept = set(numbers[-before:] if before else [])
+    return sorted(name for name in found if name not in old or claim_of(name)[0] in kept)
 
 
 def _launch(hdfs: launch.Files, paths: StreamPaths, name: str) -> Launch:

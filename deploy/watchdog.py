@@ -65,11 +65,14 @@ Marked = Callable[[str], str]
 
 
 def watch(tools: Launcher, stream: str, dry_run: bool = False, marked: Marked = lambda holder: "") -> Plan:
-    """Looks, and unless it is a dry run acts; never raises HashtideError: one stream must not hide the others."""
+    """Looks, and unless it is a dry run acts; raises nothing: one stream must not hide the others."""
     try:
         made = look(tools, stream, marked)
     except HashtideError as error:
         return _undecided(Plan(stream), "nothing concluded", [error])
+    except Exception as error:
+        # What somebody has put into HDFS by hand.
+        return Plan(stream, undecided=f"nothing concluded: {type(error).__name__}: {error}")
     faults = [] if dry_run else act(tools, made)
     return _undecided(made, "not all was done", faults) if faults else made
 

@@ -155,14 +155,22 @@ def test_an_attempt_that_ended_while_nothing_arrived_is_no_repair_of_no_time() -
 def test_a_launch_after_another_without_a_stop_tells_of_an_end_that_nobody_wrote_down() -> None:
     again = (*LAUNCHED, Launch(2, 1_200_000))
     commits = (*steady(0, 1000), *steady(1240, 3600, 2))
-    found = told(launches=again, commits=commits)
+    begun = (begins(1, 5), begins(2, 1220))
+    found = told(launches=again, commits=commits, attempts=begun)
     assert downtimes(found) == [("unrecorded", 240, "back")]
     assert [one.what for one in found.events] == ["started", "launch", "end", "launch"]
-    assert told(launches=again, commits=commits, ends=(ends(1, 1003),)).ends == {"error": 1}
+    assert told(launches=again, commits=commits, attempts=begun, ends=(ends(1, 1003),)).ends == {"error": 1}
+
+
+def test_a_launch_whose_driver_never_began_ended_nothing() -> None:
+    again = (*LAUNCHED, Launch(2, 1_200_000), Launch(3, 1_300_000))
+    found = told(launches=again, commits=(*steady(0, 1000), *steady(1340, 3600, 3)), ends=(ends(1, 1003),),
+                 attempts=(begins(1, 5), begins(3, 1320)))
+    assert found.ends == {"error": 1}
 
 
 def test_a_launch_after_a_stop_tells_of_none() -> None:
-    found = told(changes=STOPPED, launches=(*LAUNCHED, Launch(2, 2_001_000)),
+    found = told(changes=STOPPED, launches=(*LAUNCHED, Launch(2, 2_001_000)), attempts=(begins(1, 5), begins(2, 2010)),
                  commits=(*steady(0, 1000), *steady(2030, 3600, 2)))
     assert found.ends == {}
 

@@ -184,6 +184,18 @@ def test_an_outage_of_yarn_costs_nothing_while_the_driver_counts_on(life: Life) 
     assert (found.gap_minutes, found.ends) == ({}, {})
 
 
+def test_an_end_across_the_edge_of_the_window_that_nobody_wrote_down(life: Life) -> None:
+    app = life.begin()
+    life.commits(100)
+    life.ms += HOUR_MS
+    app.to_ms = life.ms
+    life.launch()
+    life.commits(100)
+    records = restart_ledger.read(life.tools, STREAM, life.now_ms() - 600_000)
+    found = report(records, life.now_ms() - 600_000, life.now_ms(), restart_ledger.arrivals(life.hdfs, PATHS))
+    assert found.ends == {"unrecorded": 1}
+
+
 def test_nothing_older_than_the_window_is_read_but_for_one_launch_and_one_change(life: Life) -> None:
     for number in range(1, 5):
         app = life.begin(f"hashtag_stream/run{number}#1")
@@ -203,6 +215,7 @@ def test_nothing_older_than_the_window_is_read_but_for_one_launch_and_one_change
     life.hdfs.read = counted  # type: ignore[method-assign]
     records = restart_ledger.read(life.tools, STREAM, life.now_ms() - HOUR_MS)
     assert [one.epoch for one in records.launches] == [4, 5]
+    assert [one.epoch for one in records.attempts] == [4, 5]
     assert [one.state for one in records.changes] == ["stopped", "running"]
     assert {one.epoch for one in records.commits} == {5}
     assert not [path for path in reads if "000003" in path or "000002" in path]

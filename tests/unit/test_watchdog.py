@@ -184,6 +184,11 @@ def test_unreadable_words_of_one_stream_are_said_of_it(world: World, monkeypatch
     assert watch(world.tools, STREAM).undecided.startswith("nothing concluded: HDFS /hashtide")
 
 
+def test_whatever_somebody_put_into_hdfs_hides_no_other_stream(world: World) -> None:
+    world.hdfs.write_json(PATHS.desired, {"state": "running", "parameters": [1]})
+    assert watch(world.tools, STREAM).undecided.startswith("nothing concluded: ")
+
+
 # the plan alone
 
 APP = Application("application_1_0007", "RUNNING", tags=frozenset({epoch_tag(STREAM, 3)}))
