@@ -101,7 +101,7 @@ def open_database(tables: Tables) -> Database:
 
     # A generation that is opened after this has no rows here; an hour that is sealed after this is still read live.
     kept = tables.lineage()
-    opened = {name: tables._open(name) for name in reversed(TABLES)}
+    opened = {name: tables.open_table(name) for name in reversed(TABLES)}
     if not any(opened.values()):
         raise HashtideError(f"stream {tables.paths.stream} has no tables at {tables.cluster.hdfs.default_fs} yet; "
                             "`deploy/hashtide stream status` shows how far it is")

@@ -63,7 +63,7 @@ def build_command(cluster: Cluster, job: Job) -> list[str]:
         "spark.pyspark.python": spark.python,
         "spark.yarn.appMasterEnv.PYSPARK_PYTHON": spark.python,
         "spark.executorEnv.PYTHONHASHSEED": "0",
-        **_libraries(cluster), **_attempts(cluster, job.kind), **_jvm(spark.driver_memory, executor_memory),
+        **libraries(cluster), **_attempts(cluster, job.kind), **_jvm(spark.driver_memory, executor_memory),
         **spark.conf,
     }
     command = [spark.submit, "--master", "yarn", "--deploy-mode", "cluster"]
@@ -74,7 +74,7 @@ def build_command(cluster: Cluster, job: Job) -> list[str]:
     return [*command, "--py-files", fs + job.release.app, fs + job.release.main(job.kind), *job.args]
 
 
-def _libraries(cluster: Cluster) -> dict[str, str]:
+def libraries(cluster: Cluster) -> dict[str, str]:
     jars = cluster.spark.yarn_jars
     conf = {"spark.jars": cluster.spark.jars} if cluster.spark.jars else {}
     if jars:

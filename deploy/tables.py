@@ -39,13 +39,31 @@ class Tables:
     def rows(self, table: str, columns: list[str], hours: tuple[int, int] | None = None,
              hour_column: str = "hour") -> Iterator[dict[str, Any]]:
         """Rows of a table, [from, to) of its hour column in ms where given; none where the table does not exist yet."""
-        opened = self._open(table)
+        opened = self.open_table(table)
         if opened is None:
             return iter(())
         filters: Any = None
         if hours:
             filters = [(hour_column, ">=", _instant(hours[0])), (hour_column, "<", _instant(hours[1]))]
         return iter(opened.to_pyarrow_table(columns=columns, filters=filters).to_pylist())
+
+    def open_table(self, table: str) -> Any:
+        """The deltalake.DeltaTable; None where it does not exist yet."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        if self.cluster.hdfs.user:
+            os.environ.setdefault("HADOOP_USER_NAME", self.cluster.hdfs.user)
+        if self.cluster.spark.hadoop_conf_dir:
+            os.environ["HADOOP_CONF_DIR"] = self.cluster.spark.hadoop_conf_dir
+        url = self.cluster.hdfs.default_fs.rstrip("/") + self.paths.table(table)
+        try:
+            return DeltaTable(url)
+        except TableNotFoundError:
+            return None
+        except OSError as error:
+            raise Unreachable(f"HDFS at {self.cluster.hdfs.default_fs}: {str(error).splitlines()[0]}; "
+                              "see `deploy/hashtide status`") from None
 
     def sealed(self, hours: tuple[int, int] | None = None) -> dict[int, dict[str, Any]]:
         """Ledger rows by hour (ms): revision, through_ms, counts_version, complete."""
@@ -87,7 +105,7 @@ class Tables:
 
     def _newest_of_files(self, table: str) -> list[int]:
         """The newest minute of each file, as the table's log says: no file is read."""
-        opened = self._open(table)
+        opened = self.open_table(table)
         if opened is None:
             return []
         import pyarrow as pa
@@ -96,23 +114,6 @@ class Tables:
         if "max.window_start" not in files.schema.names:
             return []
         return [_ms(at) for at in files["max.window_start"].to_pylist() if at]
-
-    def _open(self, table: str) -> Any:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
-
-        if self.cluster.hdfs.user:
-            os.environ.setdefault("HADOOP_USER_NAME", self.cluster.hdfs.user)
-        if self.cluster.spark.hadoop_conf_dir:
-            os.environ["HADOOP_CONF_DIR"] = self.cluster.spark.hadoop_conf_dir
-        url = self.cluster.hdfs.default_fs.rstrip("/") + self.paths.table(table)
-        try:
-            return DeltaTable(url)
-        except TableNotFoundError:
-            return None
-        except OSError as error:
-            raise Unreachable(f"HDFS at {self.cluster.hdfs.default_fs}: {str(error).splitlines()[0]}; "
-                              "see `deploy/hashtide status`") from None
 
 
 class Reading:
@@ -154,7 +155,7 @@ class Reading:
                 filters.append([("hour", "in", hours), ("window_start", ">=", _instant(from_ms)),
                                 ("window_start", "<", _instant(to_ms))])
         if table not in self._opened:
-            self._opened[table] = self._tables._open(table) if filters else None
+            self._opened[table] = self._tables.open_table(table) if filters else None
         opened = self._opened[table]
         if opened is None or not filters:
             return None

@@ -74,7 +74,7 @@ def command(cluster: Cluster, args: argparse.Namespace) -> list[str]:
 def settings(cluster: Cluster, on_yarn: bool) -> dict[str, str]:
     """Beside those of spark_apps.session; the cluster file's [spark.conf] wins."""
     spark, host = cluster.spark, address(cluster, on_yarn)
-    conf = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR", **submit._libraries(cluster)}
+    conf = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR", **submit.libraries(cluster)}
     if host:
         conf |= {"spark.driver.host": host, "spark.driver.bindAddress": host}
     if spark.keytab:
