@@ -39,7 +39,7 @@ Airflow's own restarts leave the driver alone; if nobody holds the stream for 90
 with DAG("hashtag_stream", description="Submit a stream and keep it running", schedule=None, catchup=False, doc_md=DOC,
          tags=["hashtide", "stream"], params=forms.streaming(),
          # More than the people who may press at once: a run that finds a holder must not queue behind it.
-         max_active_runs=16, allowed_run_types=["manual", "operator_triggered"],
+         max_active_runs=1_000, allowed_run_types=["manual", "operator_triggered"],
          # A lost worker, not an ended driver: that is restarted within a try.
          default_args={"owner": "hashtide", "retries": 3, "retry_delay": 30}) as dag:
     HashtagStreamOperator(

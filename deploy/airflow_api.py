@@ -4,6 +4,7 @@ https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 """
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,8 @@ TIMEOUTS = (5, 30)
 _OVER = ("success", "failed", "skipped")
 #: Events of the audit log, which are called as the API's functions are: new states, also of a whole run; clearing.
 _MARKS = ("patch_task_instance", "patch_task_group_instances", "bulk_task_instances", "patch_dag_run")
+#: In the event's JSON; the text of a note may have the word too, but not between bare quotes.
+_SETS_STATE = re.compile(r'"(?:new_)?state":')
 _CLEARS = ("post_clear_task_instances", "clear_dag_run", "clear_dag_runs")
 
 
@@ -101,6 +104,10 @@ class AirflowApi:
         body = {"logical_date": None, "conf": conf, "note": note or None}
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
+    def note(self, dag_id: str, run_id: str, text: str) -> None:
+        """Replaces the run's note."""
+        self._call("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}?update_mask=note", {"note": text})
+
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         return self._call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")
 
@@ -143,7 +150,7 @@ class AirflowApi:
         events = "&".join(f"included_events={event}" for event in (*_MARKS, *_CLEARS))
         query = f"?order_by=-when&limit=20&dag_id={dag_id}&run_id={quote(run_id, safe='')}&{events}"
         said = [event for event in self._call("GET", f"/eventLogs{query}")["event_logs"]
-                if event["event"] in _CLEARS or "state" in (event["extra"] or "")]
+                if event["event"] in _CLEARS or _SETS_STATE.search(event["extra"] or "")]
         return str(said[0]["owner"] or "somebody") if said and said[0]["event"] in _MARKS else ""
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:

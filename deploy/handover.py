@@ -3,6 +3,7 @@
 The lease decides what was meant. A cleared task's next try takes it, before or after the old try hears of it:
 
     still ours    --> the stream is not wanted: desired state stopped, so that no watchdog brings it back; driver killed
+    lapsed, and somebody else has submitted since --> that one is left alone, and what should be, too
     another's now --> the next try took over, and has adopted our driver perhaps: our epoch's driver is killed, the next
                       try's trigger sees that and submits again; desired state stays as it is
 
@@ -24,6 +25,9 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
     other = lease.held_by(tools, stream)
     if other and other != holder:
         return _leave_to(tools, stream, epoch, other)
+    newest = newest_epoch(tools.hdfs, paths)
+    if not other and 0 < epoch < newest and (tools.hdfs.read_json(paths.epoch(newest)) or {}).get("who") != holder:
+        return _leave_to(tools, stream, epoch, f"whoever submitted epoch {newest}")
     before = desired.read(tools.hdfs, paths)
     if before.get("state") == "running":
         said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
@@ -47,4 +51,4 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
 
 def _leave_to(tools: Launcher, stream: str, epoch: int, other: str) -> str:
     killed = supervisor.kill_own(tools, stream, epoch, f"cleared; {other} takes over")
-    return f"stream {stream} is {other}'s now" + (f", the application of epoch {epoch} killed" if killed else "")
+    return f"stream {stream} is left to {other}" + (f", the application of epoch {epoch} killed" if killed else "")

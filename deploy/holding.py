@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy import lease, supervisor
+from deploy import desired, lease, pages, supervisor
 from deploy.errors import BadUse, HashtideError, Refused, TimedOut, Unreachable
 from deploy.launch import Launcher, StreamSpec, newest_epoch
 from deploy.observation import Observation, observe
@@ -80,17 +80,19 @@ def begin(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Even
     `park`, `done`: it was given up or stopped, and this task was not asked for since: it goes on for one that was lost.
     """
     paths = StreamPaths(spec.stream, tools.cluster.root)
-    other = lease.held_by(tools, spec.stream)
-    desired = tools.hdfs.read_json(paths.desired) or {}
-    wanted = desired.get("state") == "running"
+    other, before = lease.held_by(tools, spec.stream), desired.read(tools.hdfs, paths)
+    if other and before.get("opening") == other and _run(other) != _run(holder):
+        return Event("superseded", f"{other} opens the next generation of stream {spec.stream} and then goes on; "
+                                   "nothing was changed")
+    wanted = before.get("state") == "running"
     # The holder of a stream that was just stopped is on its way out; an earlier try of the same run is, too.
     if other and wanted and _run(other) != _run(holder):
         return Event("superseded", f"{other} holds stream {spec.stream} already; its parameters stay as they are. "
                                    "To change them stop the stream, then trigger again")
-    if desired and not wanted and _goes_on(tools, desired, spec.stream, holder):
-        return Event("park" if desired.get("state") == "parked" else "done",
-                     f"stream {spec.stream} was {desired.get('state')} meanwhile by {desired.get('who')}: "
-                     f"{desired.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
+    if before and not wanted and _goes_on(tools, before, spec.stream, holder):
+        return Event("park" if before.get("state") == "parked" else "done",
+                     f"stream {spec.stream} was {before.get('state')} meanwhile by {before.get('who')}: "
+                     f"{before.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
     lease.take(tools, spec.stream, holder, newest_epoch(tools.hdfs, paths))
     supervisor.ask(tools, spec, who=holder, why=why)
     return None
@@ -112,10 +114,10 @@ def launch(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Lau
 def wanted_spec(tools: Launcher, stream: str) -> StreamSpec:
     """What should run. A restart keeps the release that runs since it was asked for: to upgrade, stop and submit."""
     paths = StreamPaths(stream, tools.cluster.root)
-    desired = tools.hdfs.read_json(paths.desired) or {}
-    spec = StreamSpec.of({"stream": stream, **desired.get("parameters", {})})
+    said = desired.read(tools.hdfs, paths)
+    spec = StreamSpec.of({"stream": stream, **said.get("parameters", {})})
     intent = tools.hdfs.read_json(paths.epoch(newest_epoch(tools.hdfs, paths))) or {}
-    if not spec.release and int(intent.get("time_ms") or 0) >= int(desired.get("since_ms") or 0):
+    if not spec.release and int(intent.get("time_ms") or 0) >= int(said.get("since_ms") or 0):
         spec = replace(spec, release=str(intent.get("release") or ""))
     return spec
 
@@ -180,10 +182,10 @@ def restart_before(tools: Launcher, seen: Observation) -> str:
     return f"{before.kind}: {before.evidence}"[:300] if wanted else ""
 
 
-def _goes_on(tools: Launcher, desired: dict[str, Any], stream: str, holder: str) -> bool:
+def _goes_on(tools: Launcher, said: dict[str, Any], stream: str, holder: str) -> bool:
     """Whether nobody asked for this task since the stream was stopped: the watchdog did, before; or it tries again
     what an earlier try had begun and not ended. Where that was cleared, its own end is what stopped the stream."""
-    if _run(str(desired.get("who") or "")) == _run(holder):
+    if _run(str(said.get("who") or "")) == _run(holder):
         return False
     return f"/{AUTOMATIC}" in holder or lease.left_open(tools, stream, _run(holder))
 
@@ -215,10 +217,14 @@ def _renewing(tools: Launcher, stream: str, holder: str) -> Launcher:
     return replace(tools, sleep=sleep)
 
 
-def describe(launched: Launched, tools: Launcher) -> dict[str, Any]:
+def describe(launched: Launched, tools: Launcher, stream: str) -> dict[str, Any]:
     """What the task's links are made of."""
-    app, rm = launched.app, tools.cluster.yarn.resourcemanagers[0]
-    if app is None:
+    if launched.app is None:
         return {"epoch": launched.epoch}
-    return {"epoch": launched.epoch, "application": app.id, "page": f"{rm}/cluster/app/{app.id}",
-            "spark_ui": f"{rm}/proxy/{app.id}/"}
+    try:
+        intent = tools.hdfs.read_json(StreamPaths(stream, tools.cluster.root).epoch(launched.epoch)) or {}
+    except HashtideError:
+        intent = {}
+    generation = int(intent.get("generation") or 0)
+    return {"epoch": launched.epoch, "application": launched.app.id, "generation": generation or None,
+            **pages.of(tools.cluster, stream, launched.app, generation)}

@@ -60,11 +60,17 @@ def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None
         "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()})
 
 
-def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped") -> int:
-    """Desired state becomes `state`, and the newest epoch's driver is asked to end after its batch; its epoch or 0."""
+def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped",
+         opening: str = "") -> int:
+    """Desired state becomes `state`, and the newest epoch's driver is asked to end after its batch; its epoch or 0.
+
+    `opening`: the task that opens the next generation as soon as it has ended, and then goes on.
+    """
     paths = StreamPaths(stream, tools.cluster.root)
     before = desired.read(tools.hdfs, paths)
-    desired.change(tools.hdfs, paths, {**before, "state": state, "who": who, "why": why, "time_ms": tools.now_ms()})
+    said = {**before, "state": state, "who": who, "why": why, "time_ms": tools.now_ms()}
+    said.pop("opening", None)
+    desired.change(tools.hdfs, paths, {**said, **({"opening": opening} if opening else {})})
     epoch = newest_epoch(tools.hdfs, paths)
     if epoch:
         ask_to_end(tools, paths, epoch, who, why)

@@ -1,4 +1,4 @@
-"""Buttons of a task: its application in YARN and its Spark UI, live while the task is deferred."""
+"""Buttons of a task: its application, logs and checkpoint, live while the task is deferred."""
 from __future__ import annotations
 
 from typing import Any
@@ -6,24 +6,31 @@ from typing import Any
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
 
-#: The XCom that the operator pushes before it defers: {"application", "page", "spark_ui", "epoch"}.
+#: The XCom that an operator pushes before it defers: {"application", "epoch"} and addresses as deploy.pages gives them.
 KEY = "application"
 
 
-def _address(ti_key: Any, part: str) -> str:
-    found = XCom.get_value(ti_key=ti_key, key=KEY)
-    return str(found.get(part) or "") if isinstance(found, dict) else ""
-
-
-class YarnLink(BaseOperatorLink):
-    name = "YARN application"
+class _Link(BaseOperatorLink):
+    part = ""
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        return _address(ti_key, "page")
+        found = XCom.get_value(ti_key=ti_key, key=KEY)
+        return str(found.get(self.part) or "") if isinstance(found, dict) else ""
 
 
-class SparkLink(BaseOperatorLink):
-    name = "Spark UI"
+class YarnLink(_Link):
+    name, part = "YARN application", "page"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        return _address(ti_key, "spark_ui")
+
+class SparkLink(_Link):
+    name, part = "Spark UI", "spark_ui"
+
+
+class LogsLink(_Link):
+    """Of the newest attempt: the trigger replaces it when YARN has started another."""
+
+    name, part = "Driver logs", "logs"
+
+
+class CheckpointLink(_Link):
+    name, part = "Checkpoint", "checkpoint"

@@ -1,34 +1,38 @@
 """The task that holds a stream: preflight, submission, then deferred until there is something to do.
 
-The restart loop goes execute -> trigger -> resume -> trigger within one try; deploy.holding has its states.
+The restart loop goes execute -> trigger -> resume -> trigger within one try; deploy.holding has its states. Before it,
+where a savepoint or a fresh start is asked for: execute -> awaiting input -> answered -> trigger -> open, as
+deploy.reopening has it.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from deploy import holding
-from deploy.airflow import links, notifier, tools
+from deploy import health, holding, reopening
+from deploy.airflow import links, notifier, outcome, tools
+from deploy.airflow.approval import Approval
 from deploy.airflow.trigger import StreamTrigger
 from deploy.errors import BadUse, HashtideError, Refused, Unreachable
 from deploy.launch import Launcher
-from deploy.spec import RANGES, Request, StreamSpec
+from deploy.spec import MODES, RANGES, Request, StreamSpec
 
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 300_000
 
 
-class HashtagStreamOperator(BaseOperator):
+class HashtagStreamOperator(Approval):
     """Keeps one driver of the stream running until somebody asks for its end.
 
-    Parameters are deploy.launch.StreamSpec's; the DAG's form fills them.
+    Parameters are deploy.spec.Request's; the DAG's form fills them.
     """
 
     template_fields: Sequence[str] = ("stream", "trigger_seconds", "max_files", "watermark_minutes", "release",
                                       "yarn_queue", "executors", "executor_memory", "mode", "savepoint", "reason")
-    operator_extra_links = (links.YarnLink(), links.SparkLink())
+    operator_extra_links = (links.YarnLink(), links.SparkLink(), links.LogsLink(), links.CheckpointLink())
     ui_color = "#d7ecff"
 
     def __init__(self, *, stream: str, trigger_seconds: int | str = 10, max_files: int | str = 60,
@@ -46,42 +50,104 @@ class HashtagStreamOperator(BaseOperator):
         self.begin(context, 0)
 
     def begin_again(self, context: Context, event: dict[str, Any]) -> None:
-        self.begin(context, int(event.get("put_off") or 0))
+        self.begin(context, int(event.get("put_off") or 0), str(event.get("approved_by") or ""))
 
-    def begin(self, context: Context, put_off: int) -> None:
-        holder = holder_of(context)
+    def begin(self, context: Context, put_off: int, approved_by: str = "") -> NoReturn:
+        holder, wish, made = self.set_out(context)
         try:
-            wish, made = self.wish(), tools.launcher(say=self.log.info)
-            spec = wish.spec.within(made.cluster)
-            if wish.destructive:
-                raise BadUse(f"mode {wish.mode} is not offered here yet; nothing was changed")
-            holding.preflight(made, spec)
-            event = holding.begin(made, spec, holder, why=wish.reason or "hashtag_stream")
-        except (BadUse, Refused) as error:
-            fail(error)
+            holding.preflight(made, replace(wish.spec, release="") if wish.destructive else wish.spec)
+            if wish.destructive and not reopening.opened(made, self.stream, holder):
+                self.reopen(made, wish, holder, context, approved_by)
+            self.take(made, wish, holder, context)
         except Unreachable as error:
             delay_ms = self.delay_ms(put_off, error)
-            self.wait(StreamTrigger(self.stream, holder, 0, made.now_ms() + delay_ms, put_off + 1, begun=False),
-                      "begin_again")
-        if event:
+            self.wait(StreamTrigger(self.stream, holder, 0, made.now_ms() + delay_ms, put_off + 1, begun=False,
+                                    approved_by=approved_by), "begin_again")
+        except (BadUse, Refused) as error:
+            fail(error)
+
+    def set_out(self, context: Context) -> tuple[str, Request, Launcher]:
+        """(holder, what is asked for, tools); a wrong parameter fails here, before anything is asked of the cluster."""
+        try:
+            wish, made = self.wish(), tools.launcher(say=self.log.info)
+            wish.spec.within(made.cluster)
+        except BadUse as error:
+            fail(error)
+        return holder_of(context), wish, made
+
+    def take(self, made: Launcher, wish: Request, holder: str, context: Context) -> NoReturn:
+        """The stream becomes this run's, and is launched; where another run has it, this one ends."""
+        if event := holding.begin(made, wish.spec, holder, why=reopening.why(wish) if wish.destructive else
+                                  wish.reason or "hashtag_stream"):
+            outcome.tell(made, context, event.what, {"reason": event.reason})
             raise AirflowSkipException(event.reason)
-        self.submit(made, spec, holder, context, 0, wish.reason)
+        self.submit(made, wish.spec, holder, context, 0, wish.reason)
+
+    # a savepoint, a fresh start
+
+    def reopen(self, made: Launcher, wish: Request, holder: str, context: Context, approved_by: str) -> NoReturn:
+        """Waits for approval, unless it has it; with it for the end of whatever of the stream runs."""
+        text = reopening.plan(made, wish)   # also with approval: what was planned may not be there any more
+        if approved_by:
+            reopening.approve(made, self.stream, holder, approved_by)
+        if not reopening.approved(made, self.stream, holder):
+            self.ask(context, f"Stream {self.stream}: {MODES[wish.mode]}", text)
+        epoch = reopening.stop(made, wish, holder)
+        self.log.info("stream %s: approved; its driver ends after its batch", self.stream)
+        self.wait(StreamTrigger(self.stream, holder, epoch, opening=True))
+
+    def answered(self, context: Context, yes: bool, who: str) -> None:
+        if yes:
+            self.begin(context, 0, who)
+        reason = f"mode {self.mode}: rejected by {who}; nothing was changed"
+        outcome.tell(tools.launcher(say=self.log.info), context, "rejected", {"reason": reason})
+        raise AirflowSkipException(reason)
+
+    def open(self, made: Launcher, holder: str, context: Context, put_off: int) -> NoReturn:
+        """Nothing of the stream runs any more."""
+        try:
+            reopening.open_next(made, self.wish(), holder)
+        except Unreachable as error:
+            delay_ms = self.delay_ms(put_off, error)
+            self.wait(StreamTrigger(self.stream, holder, 0, made.now_ms() + delay_ms, put_off + 1, opening=True))
+        except HashtideError as error:
+            self.let_go(made, holder)
+            raise AirflowFailException(f"{error}. Stream {self.stream} is stopped: trigger it with mode resume, and it "
+                                       "goes on from where it was") from None
+        self.begin(context, 0)
+
+    # held
 
     def resume(self, context: Context, event: dict[str, Any]) -> None:
         """After an event of the trigger."""
         holder, made = holder_of(context), tools.launcher(say=self.log.info)
-        what, reason = str(event["what"]), str(event.get("reason") or "")
+        what, reason, put_off = str(event["what"]), str(event.get("reason") or ""), int(event.get("put_off") or 0)
         if what == "submit":
-            self.restart(made, holder, reason, context, int(event.get("put_off") or 0))
+            self.restart(made, holder, reason, context, put_off)
+        if what == "open":
+            self.open(made, holder, context, put_off)
         if what == "superseded":
+            outcome.tell(made, context, what, {"reason": reason})
             raise AirflowSkipException(reason)
         self.let_go(made, holder)
         if what == "done":
             self.log.info("stream %s ended: %s", self.stream, reason)
             return
+        self.parked(made, context, what, reason)
+
+    def parked(self, made: Launcher, context: Context, what: str, reason: str) -> NoReturn:
+        """A person has to look: the reason, the driver's last error, and the three ways on."""
+        try:
+            told = health.health(made, self.stream).parked or health.parked(self.stream, reason)
+        except HashtideError:
+            told = health.parked(self.stream, reason)
+        outcome.tell(made, context, "parked" if what == "park" else what, told)
+        steps = "\n".join(health.parked_lines(told))
+        self.log.error("stream %s: %s\n%s", self.stream, reason, steps)
+        ways = f"Resume, roll back or stop; resume is to trigger hashtag_stream again: {told['next_steps']['resume']}"
         if what == "park":
-            self.say(made, "park", reason, PARKED.format(stream=self.stream))
-        raise AirflowFailException(f"stream {self.stream}: {reason}. {PARKED.format(stream=self.stream)}")
+            self.say(made, "park", reason, ways)
+        raise AirflowFailException(f"stream {self.stream}: {reason}. {ways}")
 
     def restart(self, made: Launcher, holder: str, reason: str, context: Context, put_off: int) -> NoReturn:
         try:
@@ -104,7 +170,7 @@ class HashtagStreamOperator(BaseOperator):
             fail(error)
         if launched.app is None:
             self.put_off(made, holder, launched.epoch, launched.put_off, put_off)
-        context["ti"].xcom_push(key=links.KEY, value=holding.describe(launched, made))
+        context["ti"].xcom_push(key=links.KEY, value=holding.describe(launched, made, self.stream))
         self.wait(StreamTrigger(spec.stream, holder, launched.epoch))
 
     def put_off(self, made: Launcher, holder: str, epoch: int, why: str, before: int) -> NoReturn:
@@ -141,10 +207,6 @@ class HashtagStreamOperator(BaseOperator):
     def on_kill(self) -> None:
         # Airflow's own roll-out ends a worker the same way. A launch that was cut off is adopted by the next.
         self.log.warning("cut off while it submitted; the application, if there is one, goes on")
-
-
-PARKED = ("See the application's log, mend it, then trigger hashtag_stream again; "
-          "`deploy/hashtide stream status --stream {stream}` shows the last error")
 
 
 def holder_of(context: Context) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from deploy import handover, holding
+from deploy import handover, health, holding, reopening
 from deploy.airflow import notifier, tools
+from deploy.airflow.state import Published
 from deploy.errors import HashtideError, Unreachable
+from deploy.health import Health
 from deploy.holding import Event
 from deploy.launch import Launcher
 from deploy.observation import Observation
@@ -33,21 +35,28 @@ class StreamTrigger(BaseTrigger):
     """Holds `stream` for the task `holder`, whose application is that of `epoch`.
 
     `put_off`: how often its submission was put off; `retry_ms`: when it may be tried again; `begun`: whether the stream
-    was taken, without it the trigger only waits for `retry_ms`. Unknown arguments are a later release's, and kept.
+    was taken, without it the trigger only waits for `retry_ms`; `opening`: the driver is to end, so that the task can
+    open the next generation, as deploy.reopening has it; `approved_by`: who did, where that is not written down yet.
+    Unknown arguments are a later release's, and kept.
     """
 
     def __init__(self, stream: str, holder: str, epoch: int = 0, retry_ms: int = 0, put_off: int = 0,
-                 begun: bool = True, poll_s: float = POLL_S, **later: Any) -> None:
+                 begun: bool = True, opening: bool = False, approved_by: str = "", poll_s: float = POLL_S,
+                 **later: Any) -> None:
         super().__init__()
+        self.opening, self.approved_by = opening, approved_by
         self.stream, self.holder, self.epoch, self.begun = stream, holder, epoch, begun
         self.retry_ms, self.put_off, self.poll_s, self.later = retry_ms, put_off, poll_s, later
         self._tools: Launcher | None = None
         self._recovered, self._said = False, ""
+        self._seen: tuple[Health, Observation] | None = None
+        self._published = Published()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return "deploy.airflow.trigger.StreamTrigger", {
             "stream": self.stream, "holder": self.holder, "epoch": self.epoch, "retry_ms": self.retry_ms,
-            "put_off": self.put_off, "begun": self.begun, "poll_s": self.poll_s, **self.later}
+            "put_off": self.put_off, "begun": self.begun, "opening": self.opening,
+            "approved_by": self.approved_by, "poll_s": self.poll_s, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         began, faults = tools.monotonic(), 0
@@ -55,8 +64,11 @@ class StreamTrigger(BaseTrigger):
             event: Event | None = None
             try:
                 event, faults = await asyncio.to_thread(self.poll), 0
+                await self.publish()
             except Unreachable as error:
                 self._tell(f"waiting: {error}", logging.WARNING)
+                self._judge(Observation(self.stream, self._now_ms(), unknown=str(error)))
+                await self.publish()
             except Exception as error:
                 faults += 1
                 self.log.exception("stream %s: poll failed, %s of %s in a row", self.stream, faults, MAX_FAULTS)
@@ -64,7 +76,8 @@ class StreamTrigger(BaseTrigger):
                     event = Event("fault", f"{type(error).__name__}: {error}")
             if event:
                 await tools.sleep(max(0.0, QUIET_S - (tools.monotonic() - began)))
-                yield TriggerEvent({"what": event.what, "reason": event.reason, "put_off": self.put_off})
+                yield TriggerEvent({"what": event.what, "reason": event.reason, "put_off": self.put_off,
+                                    **({"approved_by": self.approved_by} if self.approved_by else {})})
                 return
             await tools.sleep(self.poll_s)
 
@@ -72,10 +85,29 @@ class StreamTrigger(BaseTrigger):
         made = self._tools = self._tools or tools.launcher(say=self.log.info)
         if not self.begun:
             return Event("begin") if made.now_ms() >= self.retry_ms else None
+        if self.opening:
+            return reopening.poll(made, self.stream, self.holder, self.retry_ms)
         event, seen = holding.poll(made, self.stream, self.holder, self.epoch, self.retry_ms)
+        self._judge(seen)
         self._say(seen)
         self._say_recovery(made, seen)
         return event
+
+    def _judge(self, seen: Observation) -> None:
+        """For those who look on; what is decided does not depend on it."""
+        try:
+            if self._tools and (seen.desired or seen.unknown):
+                self._seen = health.judge(seen, self._tools), seen
+        except HashtideError as error:
+            self.log.debug("no verdict: %s", error)
+
+    async def publish(self) -> None:
+        """What was seen, where Airflow shows it."""
+        if self._seen and self._tools:
+            await self._published.publish(self.task_instance, *self._seen, self._tools.cluster)
+
+    def _now_ms(self) -> int:
+        return self._tools.now_ms() if self._tools else 0
 
     def _say(self, seen: Observation) -> None:
         if seen.unknown:

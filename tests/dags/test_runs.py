@@ -52,7 +52,9 @@ def test_a_stream_is_held_restarted_and_stopped_in_one_try(world: Batches, dags:
     assert world.epochs() == ["000001.json", "000002.json"]
     assert {job.args[job.args.index("--trigger-seconds") + 1] for job in world.jobs} == {"5"}
     assert links(done) == {"YARN application": "http://rm:3/cluster/app/application_1_0002",
-                           "Spark UI": "http://rm:3/proxy/application_1_0002/"}
+                           "Spark UI": "http://rm:3/proxy/application_1_0002/",
+                           "Driver logs": "http://rm:3/cluster/app/application_1_0002",
+                           "Checkpoint": "http://nn:2/explorer.html#/hashtide/streams/a/checkpoint/g0001"}
 
 
 def test_a_stream_that_was_not_provisioned_fails(world: Batches, dags: dict[str, Any]) -> None:

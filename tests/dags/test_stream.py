@@ -82,9 +82,11 @@ def test_a_triggered_stream_is_submitted_and_held(world: Batches, task: Any) -> 
     held = task().execute()
     assert held.trigger
     assert (held.trigger.epoch, held.desired) == (1, "running")
-    assert held.ti.pushed[links.KEY] == {"epoch": 1, "application": "application_1_0001",
-                                         "page": "http://rm:3/cluster/app/application_1_0001",
-                                         "spark_ui": "http://rm:3/proxy/application_1_0001/"}
+    page = "http://rm:3/cluster/app/application_1_0001"
+    assert held.ti.pushed[links.KEY] == {
+        "epoch": 1, "application": "application_1_0001", "generation": 1, "page": page, "logs": page,
+        "spark_ui": "http://rm:3/proxy/application_1_0001/",
+        "checkpoint": "http://nn:2/explorer.html#/hashtide/streams/a/checkpoint/g0001"}
     assert lease.held_by(world.tools, STREAM) == "hashtag_stream/run1#1"
 
 

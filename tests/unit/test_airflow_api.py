@@ -165,7 +165,7 @@ def test_a_missing_setting_or_file_is_named(tmp_path: Path) -> None:
 
 MARKED = {"event": "patch_task_instance", "owner": "ada", "extra": '{"new_state": "failed", "method": "PATCH"}'}
 CLEARED = {"event": "post_clear_task_instances", "owner": "ada", "extra": '{"dry_run": false}'}
-NOTED = {"event": "patch_task_instance", "owner": "bob", "extra": '{"note": "look"}'}
+NOTED = {"event": "patch_task_instance", "owner": "bob", "extra": '{"note": "look at the \\"state\\": parked"}'}
 RUN_MARKED = {"event": "patch_dag_run", "owner": "bob", "extra": '{"state": "success"}'}
 
 

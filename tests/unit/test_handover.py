@@ -54,6 +54,23 @@ def test_what_somebody_else_submitted_meanwhile_is_the_holders_too() -> None:
     assert state(world) == "stopped"
 
 
+def test_a_task_whose_lease_has_lapsed_ends_its_own_epoch_and_no_newer_one() -> None:
+    world = holding_world()
+    world.rm.all[0].to_ms = world.ms
+    world.sleep(lease.LEASE_MS / 1000)
+    world.tools.launch(SPEC, who="command line")
+    said = handover.abandon(world.tools, STREAM, OLD, 1, "marked")
+    assert (state(world), world.rm.killed) == ("running", [])
+    assert said == "stream a is left to whoever submitted epoch 2"
+
+
+def test_a_task_whose_lease_has_lapsed_still_ends_what_is_its_own() -> None:
+    world = holding_world()
+    world.sleep(lease.LEASE_MS / 1000)
+    handover.abandon(world.tools, STREAM, OLD, 1, "marked")
+    assert (state(world), world.rm.killed) == ("stopped", ["application_1_0001"])
+
+
 def test_another_runs_stream_is_not_stopped_by_who_lost_it() -> None:
     world = holding_world()
     supervisor.stop(world.tools, STREAM)
