@@ -64,7 +64,7 @@ def parked(stream: str, reason: str, error: str = "", who: str = "", since_ms: i
 
 
 _WHAT_FOR = {"resume": "mend the cause first; goes on from its checkpoint, with a new budget of restarts",
-             "roll back": "to a point before the trouble; then resume",
+             "roll back": "to a point of `checkpoint list`; says what will change, and with --yes does it; then resume",
              "stop": "it stays down, and that is well"}
 
 

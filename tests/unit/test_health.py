@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -128,7 +129,7 @@ def test_a_parked_stream_says_why_and_the_three_ways_on(world: World) -> None:
         "resume deploy/hashtide stream submit --stream a "
         "# mend the cause first; goes on from its checkpoint, with a new budget of restarts",
         "roll back deploy/hashtide checkpoint restore --stream a SAVEPOINT "
-        "# to a point before the trouble; then resume",
+        "# to a point of `checkpoint list`; says what will change, and with --yes does it; then resume",
         "stop deploy/hashtide stream stop --stream a # it stays down, and that is well"]
 
 
@@ -138,6 +139,14 @@ def test_a_program_reads_the_reason_and_the_steps(world: World) -> None:
     assert (told["who"], told["error"]) == ("supervisor", "ClassNotFoundException: a.B")
     assert list(told["next_steps"]) == ["resume", "roll back", "stop"]
     assert told["next_steps"]["stop"] == "deploy/hashtide stream stop --stream a"
+
+
+def test_each_of_the_three_ways_can_be_typed(world: World) -> None:
+    parked(world, "ClassNotFoundException: a.B")
+    for command in health(world.tools, STREAM).parked["next_steps"].values():
+        program, *words = shlex.split(command)
+        args = cli.parser().parse(words)
+        assert (program, args.stream, callable(args.run)) == ("deploy/hashtide", STREAM, True)
 
 
 def test_the_last_error_of_a_driver_that_said_nothing_is_yarns(world: World) -> None:
