@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import BadUse, HashtideError, Unreachable
-from deploy.tables import Tables
+from deploy.tables import Tables, counting
 from spark_apps.contract import MEASURES, TABLES
 
 if TYPE_CHECKING:
@@ -39,14 +39,13 @@ MEMORY = "1GB"
 _ROWS_AT_ONCE = 2048
 
 _ROW = f"hour, window_start, tag, form, {', '.join(MEASURES)}, authors"
-# A sealed hour is final, so its rows carry its revision; those of any other hour have none. Increments of a batch that
-# a restore has undone are left out by {kept}.
-_CURRENT_ROWS = """
+# A sealed hour is final, so its rows carry its revision; those of any other hour have none.
+_CURRENT_ROWS = f"""
 CREATE VIEW current_rows AS
-SELECT {row}, revision FROM counts SEMI JOIN ledger USING (hour)
+SELECT {_ROW}, revision FROM counts SEMI JOIN ledger USING (hour)
 UNION ALL
-SELECT {row}, NULL FROM counts_live ANTI JOIN ledger USING (hour) WHERE {kept}
-"""
+SELECT {_ROW}, NULL FROM counts_live ANTI JOIN ledger USING (hour)
+"""  # noqa: S608
 _CURRENT_COUNTS = f"""
 CREATE VIEW current_counts AS
 SELECT hour, window_start, tag, form, {', '.join(f'sum({name})::BIGINT AS {name}' for name in MEASURES)},
@@ -99,6 +98,7 @@ def open_database(tables: Tables) -> Database:
     """HashtideError where the stream has no table at all, Unreachable where HDFS does not answer."""
     import duckdb
 
+    # Increments of a batch that a restore has undone are left out everywhere.
     # A generation that is opened after this has no rows here; an hour that is sealed after this is still read live.
     kept = tables.lineage()
     opened = {name: tables.open_table(name) for name in reversed(TABLES)}
@@ -112,20 +112,19 @@ def open_database(tables: Tables) -> Database:
         if table is None:
             connection.execute(f"CREATE TABLE {name} ({COLUMNS[name]})")
         else:
-            connection.register(name, table.to_pyarrow_dataset())
-    _add_views(connection, kept)
+            rows = table.to_pyarrow_dataset()
+            connection.register(name, rows.filter(counting(kept)) if name == "counts_live" else rows)
+    _add_views(connection)
     _shut_in(connection)
     return Database(connection)
 
 
-def _add_views(connection: duckdb.DuckDBPyConnection, kept: dict[int, int | None]) -> None:
+def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
     from duckdb.func import ARROW
 
     connection.create_function("estimate_authors", _estimate_authors, ["BLOB[]"], "bigint", type=ARROW)
     connection.execute("CREATE MACRO distinct_authors(sketches) AS estimate_authors(list(sketches))")
-    each = (f"generation = {number}" + ("" if last is None else f" AND batch_id <= {last}")
-            for number, last in kept.items())
-    connection.execute(_CURRENT_ROWS.format(row=_ROW, kept=" OR ".join(f"({one})" for one in each)))
+    connection.execute(_CURRENT_ROWS)
     connection.execute(_CURRENT_COUNTS)
 
 

@@ -109,10 +109,15 @@ class Tables:
         if opened is None:
             return []
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         files = pa.table(opened.get_add_actions(flatten=True))
         if "max.window_start" not in files.schema.names:
             return []
+        if {"min.generation", "max.generation", "min.batch_id"} <= set(files.schema.names):
+            # A file that holds several generations has one that counts.
+            files = files.filter(pc.field("min.generation").is_null() | (
+                pc.field("min.generation") != pc.field("max.generation")) | counting(self.lineage(), "min."))
         return [_ms(at) for at in files["max.window_start"].to_pylist() if at]
 
 
@@ -164,16 +169,17 @@ class Reading:
         if self._lineage is None:
             self._lineage = self._tables.lineage()
         found = opened.to_pyarrow_table(columns=[*columns, "generation", "batch_id"], filters=filters)
-        return found.filter(_kept(self._lineage)).select(columns)
+        return found.filter(counting(self._lineage)).select(columns)
 
 
-def _kept(lineage: dict[int, int | None]) -> Any:
+def counting(lineage: dict[int, int | None], prefix: str = "") -> Any:
+    """Arrow's filter for the rows of counts_live that count; `prefix`: of its columns."""
     import pyarrow.compute as pc
 
     kept = pc.scalar(False)
     for generation, last in lineage.items():
-        mine = pc.field("generation") == generation
-        kept = kept | (mine if last is None else mine & (pc.field("batch_id") <= last))
+        mine = pc.field(f"{prefix}generation") == generation
+        kept = kept | (mine if last is None else mine & (pc.field(f"{prefix}batch_id") <= last))
     return kept
 
 

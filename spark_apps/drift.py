@@ -2,6 +2,7 @@
 
     late           the stream dropped the tweet as older than its watermark
     other_version  the stream counted another copy of the tweet than the seal: it came first
+    seam           a copy came on either side of a fresh start, and each side counted one
     incomplete     the stream has not taken the line, or the seal had not
     unexplained    anything else
 """
@@ -15,8 +16,8 @@ from typing import Any
 
 from spark_apps.contract import ALL_TWEETS, MEASURES
 
-LATE, OTHER_VERSION, INCOMPLETE, UNEXPLAINED = "late", "other_version", "incomplete", "unexplained"
-REASONS = (LATE, OTHER_VERSION, INCOMPLETE, UNEXPLAINED)
+LATE, OTHER_VERSION, SEAM, INCOMPLETE, UNEXPLAINED = "late", "other_version", "seam", "incomplete", "unexplained"
+REASONS = (LATE, OTHER_VERSION, SEAM, INCOMPLETE, UNEXPLAINED)
 KINDS = ("original", "retweet", "quote", "reply")
 #: How many ids of a reason are kept for a row; the number of tweets tells of the others.
 MAX_IDS = 100

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -20,16 +20,16 @@ from spark_apps.contract import (
     generation_name,
     hour_name,
 )
-from spark_apps.drift import INCOMPLETE, KINDS, LATE, MAX_IDS, OTHER_VERSION, Cause, Copy
+from spark_apps.drift import INCOMPLETE, KINDS, LATE, MAX_IDS, OTHER_VERSION, SEAM, Cause, Copy
 from spark_apps.files import Files
-from spark_apps.generations import lineage
+from spark_apps.generations import ancestry, kept, numberings
 from spark_apps.seal import AHEAD_MS, HORIZON_MS
 from spark_apps.taken import Batch, Take, batch_of_line, batch_of_offsets, log_files, take_of, takes
 
 #: Of so many copies at most the possibilities are weighed on the driver.
 MAX_UNSURE = 20_000
 _LINE = "batch_id long, watermark string, source_offset long"
-_TAKES = "file string, batch long, late_ms long, maybe_late_ms long"
+_TAKES = "file string, batch long, late_ms long, maybe_late_ms long, part int"
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class History:
     paths: StreamPaths
     kept: dict[int, int | None]     # last batch by generation, the newest first
     committed: int                  # -1 before the first
+    numberings: tuple[tuple[int, ...], ...]   # generations whose batches are numbered as one, all the newest first
 
     @classmethod
     def read(cls, spark: SparkSession, files: Files, paths: StreamPaths) -> History:
-        kept = lineage(files, paths)
-        commits = _numbers(files, f"{paths.checkpoint(next(iter(kept)))}/commits")
-        return cls(spark, files, paths, kept, max(commits, default=-1))
+        line = ancestry(files, paths)
+        parts = tuple(tuple(one.number for one in part) for part in numberings(line))
+        commits = _numbers(files, f"{paths.checkpoint(line[0].number)}/commits")
+        return cls(spark, files, paths, kept(line), max(commits, default=-1), parts)
 
     @property
     def generation(self) -> int:
@@ -57,18 +59,27 @@ class History:
         return (self.generation, self.committed) if self.committed >= 0 else None
 
     def counts(self) -> Column:
-        """Which rows of counts_live count."""
-        return reduce(or_, ((F.col("generation") == number) & (F.col("batch_id") <= F.lit(
-            self.committed if last is None else last)) for number, last in self.kept.items()))
+        """Which rows of counts_live count, of what is committed."""
+        return counting({number: self.committed if last is None else last for number, last in self.kept.items()})
 
     def takes(self, hour: int) -> dict[str, Take]:
-        """By landing file, for those of the hour and its horizon that the stream has taken."""
-        found = takes(self._batches(hour), self.committed)
-        return {row["file"]: take for row in self._entries(hour) if (take := take_of(found, row["entry"]))}
+        """By landing file, for those of the hour and its horizon that the stream has taken; its batches are numbered
+        through fresh starts."""
+        taken: dict[str, Take] = {}
+        before = 0
+        for part, generations in enumerate(reversed(self.numberings)):
+            last = self.kept[generations[0]]
+            through = self.committed if last is None else last
+            found = takes(self._batches(hour, generations, through), through)
+            for row in self._entries(hour, generations[0]):
+                if take := take_of(found, row["entry"]):
+                    taken[row["file"]] = replace(take, batch=before + take.batch, part=part)
+            before += through + 1
+        return taken
 
-    def _entries(self, hour: int) -> list[Any]:
+    def _entries(self, hour: int, generation: int) -> list[Any]:
         """Landing files and their entries in the source's log."""
-        directory = f"{self.paths.checkpoint(self.generation)}/sources/0"
+        directory = f"{self.paths.checkpoint(generation)}/sources/0"
         names = log_files(self.files.list(directory))
         if not names:
             return []
@@ -79,22 +90,22 @@ class History:
         near = (arrival >= hour - AHEAD_MS) & (arrival < hour + HOUR_MS + HORIZON_MS)
         return lines.where(near).select(file.alias("file"), entry["batchId"].alias("entry")).collect()
 
-    def _batches(self, hour: int) -> dict[int, Batch]:
+    def _batches(self, hour: int, generations: tuple[int, ...], through: int) -> dict[int, Batch]:
         """Of the batches since the hour's first lines: nothing is committed before it has arrived."""
-        generations, since = tuple(map(generation_name, self.kept)), hour_name(hour - AHEAD_MS)
+        names, since = tuple(map(generation_name, generations)), hour_name(hour - AHEAD_MS)
         found = [(name, f"{directory}/{name}") for directory in (self.paths.offsets, self.paths.batches)
                  for name in self.files.list(directory)
-                 if name.startswith(generations) and name.removesuffix(".jsonl")[-len(since):] >= since]
+                 if name.startswith(names) and name.removesuffix(".jsonl")[-len(since):] >= since]
         known: dict[int, Batch] = {}
         # A child goes on with its parent's numbers.
-        for generation in reversed(self.kept):
+        for generation in reversed(generations):
             last = self.kept[generation]
             mine = [path for name, path in found if name.startswith(generation_name(generation))]
             lines = self.spark.read.schema(_LINE).json(mine).collect() if mine else []
             told = (batch_of_line(line.asDict()) for line in lines)
             known |= {number: batch for number, batch in filter(None, told) if last is None or number <= last}
-        offsets = f"{self.paths.checkpoint(self.generation)}/offsets"
-        for number in _numbers(self.files, offsets):
+        offsets = f"{self.paths.checkpoint(generations[0])}/offsets"
+        for number in (number for number in _numbers(self.files, offsets) if number <= through):
             if batch := batch_of_offsets((self.files.read(f"{offsets}/{number}") or b"").decode()):
                 known[number] = batch
         return known
@@ -104,30 +115,40 @@ def _numbers(files: Files, directory: str) -> list[int]:
     return [int(name) for name in files.list(directory) if name.isdecimal()]
 
 
+def counting(kept: Mapping[int, int | None]) -> Column:
+    """Which rows of counts_live count, by the last batch of each generation."""
+    return reduce(or_, ((F.col("generation") == number) & (
+        F.lit(True) if last is None else F.col("batch_id") <= F.lit(last)) for number, last in kept.items()))
+
+
 def follow(copies: DataFrame, found: Mapping[str, Take]) -> DataFrame:
     """(file, identity, event_ms, clamped, kind, tags, wins, ...) -> the same with what the stream made of each copy.
 
     batch: that took it; may, sure: it was perhaps, certainly not late; counted: this copy counted; unsure: of its tweet
     it is not certain which; reason: why counted and wins are not the same copies.
     """
-    rows = [(file, take.batch, take.late_ms, take.maybe_late_ms) for file, take in found.items()]
+    rows = [(file, take.batch, take.late_ms, take.maybe_late_ms, take.part) for file, take in found.items()]
     taken = F.broadcast(copies.sparkSession.createDataFrame(rows, _TAKES))
-    tweet = Window.partitionBy("identity")
+    # A fresh start has no memory of what came before it: each part counts a tweet once.
+    tweet, part = Window.partitionBy("identity"), Window.partitionBy("identity", "part")
     content = F.xxhash64(minute(), "kind", F.sort_array(F.map_entries("tags")))
     known = copies.join(taken, "file", "left").withColumns({
         "may": F.coalesce(F.col("event_ms") > F.col("late_ms"), F.lit(False)),
         "sure": F.coalesce(F.col("event_ms") > F.col("maybe_late_ms"), F.lit(False))})
     first = known.withColumn("first", F.col("may") & (
-        F.col("batch") == F.min(F.when(F.col("may"), F.col("batch"))).over(tweet)))
+        F.col("batch") == F.min(F.when(F.col("may"), F.col("batch"))).over(part)))
     content = F.when(F.coalesce("first", F.lit(False)), content)
-    order = Window.partitionBy("identity").orderBy(F.desc_nulls_last("first"), "edit_index", "file", "at")
-    counted = first.withColumns({
+    order = part.orderBy(F.desc_nulls_last("first"), "edit_index", "file", "at")
+    mixed = first.withColumn("mixed", F.min(content).over(part) != F.max(content).over(part))
+    counted = mixed.withColumns({
         "counted": F.coalesce("first", F.lit(False)) & (F.row_number().over(order) == 1),
         "unsure": F.bool_or(F.col("may") & ~F.col("sure")).over(tweet)
-        | F.coalesce(F.min(content).over(tweet) != F.max(content).over(tweet), F.lit(False))
+        | F.bool_or(F.coalesce("mixed", F.lit(False))).over(tweet)
         | (F.bool_or("clamped").over(tweet) & (F.count_if("may").over(tweet) > 1))})
     won, got, came = (F.bool_or(column).over(tweet) for column in ("wins", "counted", F.col("batch").isNotNull()))
-    reason = F.when(won & got, OTHER_VERSION).when(won & came, LATE).otherwise(INCOMPLETE)
+    twice = F.count_if("counted").over(tweet) > 1
+    reason = (F.when(twice, SEAM).when(won & got, OTHER_VERSION).when(won & came, LATE)
+              .otherwise(INCOMPLETE))
     return counted.select("identity", "event_ms", "clamped", "kind", "tags", "wins", "batch", "may", "sure", "counted",
                           "unsure", reason.alias("reason"))
 

@@ -76,8 +76,22 @@ def line(files: Files, paths: StreamPaths, generation: Generation) -> list[Gener
     return found
 
 
+def numberings(found: list[Generation]) -> list[list[Generation]]:
+    """An ancestry in parts, the newest first, within which the numbers of batches go on: each fresh start ends one."""
+    parts: list[list[Generation]] = [[]]
+    for generation in found:
+        parts[-1].append(generation)
+        if generation.fresh:
+            parts.append([])
+    return [part for part in parts if part]
+
+
 def lineage(files: Files, paths: StreamPaths) -> dict[int, int | None]:
     """Which batches of which generation count, the newest generation first: {generation: last batch, None for all}."""
-    found = ancestry(files, paths)
+    return kept(ancestry(files, paths))
+
+
+def kept(found: list[Generation]) -> dict[int, int | None]:
+    """The same of an ancestry."""
     return {found[0].number: None} | {
         parent.number: child.through_batch for child, parent in zip(found, found[1:], strict=False)}

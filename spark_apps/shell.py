@@ -24,11 +24,13 @@ from pyspark.sql import types as T
 from spark_apps import session, tables, transforms
 from spark_apps.contract import TABLES, StreamPaths
 from spark_apps.files import Files
+from spark_apps.follow import counting
+from spark_apps.generations import lineage
 
 _TELLING = {
     "spark": "the session; the tables are views of it too, as in spark.sql('SELECT * FROM counts')",
     "counts": "final counts of the sealed hours, by (window_start, tag, form)",
-    "counts_live": "increments of each batch of the stream",
+    "counts_live": "increments of each batch of the stream, without what a restore has undone",
     "fates": "how many lines of an hour had which fate",
     "ledger": "each sealed hour: revision, and the account of its lines",
     "landing": "lines as they arrived: value, file, dt, hr; landing.transform(read_lines).transform(tag) are tweets",
@@ -48,12 +50,14 @@ def options(argv: Sequence[str]) -> argparse.Namespace:
 def names(spark: SparkSession, paths: StreamPaths) -> dict[str, Any]:
     """What the session offers by name: `spark`, a DataFrame for each table that is there and for landing, F, T, and
     the functions of spark_apps.transforms."""
+    files = Files(spark, paths.base)
     found: dict[str, Any] = {"spark": spark, "F": F, "T": T, "paths": paths, **functions()}
     for name in TABLES:
         if tables.exists(spark, paths.table(name)):
-            found[name] = spark.read.format("delta").load(paths.table(name))
+            rows = spark.read.format("delta").load(paths.table(name))
+            found[name] = rows.where(counting(lineage(files, paths))) if name == "counts_live" else rows
             found[name].createOrReplaceTempView(name)
-    if any(name.startswith("dt=") for name in Files(spark, paths.base).list(paths.landing)):
+    if any(name.startswith("dt=") for name in files.list(paths.landing)):
         lines = spark.read.format("text").option("lineSep", "\n").option("pathGlobFilter", "*.jsonl")
         found["landing"] = lines.load(paths.landing).select("value", F.col("_metadata.file_name").alias("file"),
                                                             "dt", "hr")

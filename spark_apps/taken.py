@@ -39,6 +39,7 @@ class Take:
     batch: int
     late_ms: int
     maybe_late_ms: int
+    part: int = 0       # how many fresh starts lie before it
 
 
 def takes(known: Mapping[int, Batch], committed: int) -> list[Take]:

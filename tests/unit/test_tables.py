@@ -140,6 +140,17 @@ def test_what_a_parent_counted_after_the_batch_its_child_came_from_is_retracted(
     assert tweets(stream) == {(1, "a"): 10, (2, "a"): 1}
 
 
+def test_a_minute_that_was_retracted_is_not_the_newest(stream: Stream) -> None:
+    stream.open_generation(1, None)
+    stream.live(1, "a", "a", 10, generation=1, batch=4)
+    stream.live(9, "a", "a", 10, generation=1, batch=5)
+    assert stream.tables.newest_minute(TEN + HOUR_MS) == TEN + 9 * MINUTE_MS
+    stream.open_generation(2, 1, through_batch=4)
+    assert stream.tables.newest_minute(TEN + HOUR_MS) == TEN + MINUTE_MS
+    found = stream.tables.top(TEN + HOUR_MS)
+    assert found and found.to_ms == TEN + 2 * MINUTE_MS
+
+
 def test_only_minutes_of_the_window_count(stream: Stream) -> None:
     for minute in (4, 5, 6):
         stream.live(minute, "a", "a", 1)
