@@ -90,7 +90,7 @@ def test_driver_kill(load: Load, figure: Figure) -> None:
             assert kill_driver(app_id)
             until(lambda: load.heartbeat().get("attempt") == 2, 180, "attempt 2", 0.5)
             committed(load, at)
-            done.took.append(since(began))
+            done.add(since(began))
             assert load.live_applications() == [app_id]
 
 
@@ -115,7 +115,7 @@ def test_yarn_gives_up(load: Load, figure: Figure) -> None:
                 kill_driver(given_up)
                 assert since(began) < 180, "YARN does not give up"
             committed(load, 0, epoch + 1)
-            done.took.append(since(began))
+            done.add(since(began))
 
 
 def test_stall_seen_and_stall_replaced(load: Load, figure: Figure) -> None:
@@ -130,10 +130,10 @@ def test_stall_seen_and_stall_replaced(load: Load, figure: Figure) -> None:
                 process.suspend()
             word = until(lambda at=epoch: load.machine.hdfs.read_json(load.paths.kill(at)), 240,  # type: ignore[misc]
                          "the stalled driver to be killed", 0.5)
-            seen.took.append(since(began))
+            seen.add(since(began))
             assert word["class"] == "stalled", word
             committed(load, 0, epoch + 1)
-            replaced.took.append(since(began))
+            replaced.add(since(began))
             wake(frozen)
             first = [line["batch_id"] for line in load.batches()]
             assert len(first) == len(set(first)), "a batch was reported twice"
@@ -158,7 +158,7 @@ def test_parallel_triggers(load: Load, figure: Figure) -> None:
             with ThreadPoolExecutor(20) as pool:
                 runs = list(pool.map(lambda _: api.trigger("hashtag_stream", {"stream": STREAM}), range(20)))
             until(lambda ids=runs: ended(ids), 240, "the end of all twenty", 2.0)  # type: ignore[misc]
-            done.took.append(since(began))
+            done.add(since(began))
             assert {hold_task(load, one)["state"] for one in runs} == {"skipped"}
             assert load.live_applications() == live
 
@@ -169,7 +169,7 @@ def test_bad_configuration(load: Load, figure: Figure) -> None:
             began = time.monotonic()
             said = load.machine.airflow_command(
                 "dags", "trigger", "hashtag_stream", "--conf", '{"stream": "drill", "trigger_seconds": 9000}')
-            done.took.append(since(began))
+            done.add(since(began))
             assert said.code != 0
             assert "trigger_seconds" in said.text
 
@@ -185,7 +185,7 @@ def outage(load: Load, name: str, figure: Figure, down_s: float, break_it: Calla
             mend()
             began, at = time.monotonic(), now_ms()
             committed(load, at)
-            done.took.append(since(began))
+            done.add(since(began))
             assert restarts(load) == spent
             assert load.live_applications() == [app_id]
 
@@ -222,7 +222,7 @@ def test_airflow_down(load: Load, figure: Figure) -> None:
             bring_back(load, *names)
             began, back = time.monotonic(), now_ms()
             until(lambda since_ms=back: held_since(load, since_ms), 400, "a task that holds the stream", 1.0)  # type: ignore[misc]
-            done.took.append(since(began))
+            done.add(since(began))
             assert load.live_applications() == [app_id]
             assert restarts(load) == spent
 
@@ -246,7 +246,7 @@ def test_orphan(load: Load, figure: Figure) -> None:
             bring_back(load, "airflow-triggerer")
             began = time.monotonic()
             until(lambda: not load.live_applications(), 400, "the end of the marked task's driver", 2.0)
-            done.took.append(since(began))
+            done.add(since(began))
             desired = load.machine.hdfs.read_json(load.paths.desired) or {}
             assert desired["state"] == "stopped"
             load.machine.airflow.trigger("hashtag_stream", {"stream": STREAM})

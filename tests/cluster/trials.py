@@ -22,6 +22,11 @@ class Trials:
     name: str
     took: list[float] = field(default_factory=list)
 
+    def add(self, seconds: float) -> None:
+        """Whoever waits for a drill sees how far it is; as a part of the layer it is silent."""
+        self.took.append(seconds)
+        print(f"  {self.name}: {seconds:.1f} s ({len(self.took)} of {len(self.times)})", flush=True)
+
     @property
     def times(self) -> range:
         return range(DRILLS[self.name].full if FULL else 1)
