@@ -56,7 +56,11 @@ def shell(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shel
     counted = tweets.transform(minute_counts)
     tables.replace_hours(counted.withColumn("revision", F.lit(1)), paths.table("counts"), [NOW], "hour")
     live = counted.withColumns({"generation": F.lit(1), "batch_id": F.lit(0).cast("long")})
-    tables.replace_hours(live, paths.table("counts_live"), [NOW], "hour")
+    undone = live.withColumn("batch_id", F.lit(1).cast("long"))
+    tables.replace_hours(live.unionByName(undone), paths.table("counts_live"), [NOW], "hour")
+    opened = Path(paths.generation(2))
+    opened.parent.mkdir(parents=True)
+    opened.write_text('{"parent": "g0001", "through_batch": 0}')
     made.stream.land([v2(id=snowflake(NOW, 1), entities=tags("Spark"))], NOW, NOW, "a")
     return made
 
