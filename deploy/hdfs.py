@@ -193,7 +193,9 @@ class Client:
             yield
         except hdfs.HdfsError as error:
             kind, text = error.exception or "", " ".join(str(error).split())
-            if kind == "FileNotFoundException":
+            # That is what HDFS says of .snapshot where snapshots are not allowed.
+            no_snapshots = kind == "SnapshotException" and path.endswith("/.snapshot")
+            if kind == "FileNotFoundException" or no_snapshots:
                 raise _Missing(f"HDFS has no {path}") from None
             if kind in _EXISTS:
                 raise _Exists(f"HDFS {path} exists") from None

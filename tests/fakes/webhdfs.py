@@ -71,6 +71,9 @@ class WebHdfs:
         if op == "GETFILESTATUS":
             status = self._status(path)
             return (200, {"FileStatus": status}) if status else self._missing(path)
+        if op == "LISTSTATUS" and path.endswith("/.snapshot") and path.removesuffix("/.snapshot") not in \
+                self.snapshottable:
+            return self._no_snapshots(path.removesuffix("/.snapshot"))
         if op == "LISTSTATUS":
             names = {p[len(path.rstrip("/")) + 1:].split("/")[0]
                      for p in (*self.files, *self.directories) if p.startswith(path.rstrip("/") + "/")}
@@ -116,12 +119,16 @@ class WebHdfs:
             self.directories = {p for p in self.directories if p != inside and not p.startswith(f"{inside}/")}
             return 200, b""
         if path not in self.snapshottable:
-            return 403, _error("SnapshotException", f"Directory is not a snapshottable directory: {path}")
+            return self._no_snapshots(path)
         for p in [p for p in self.files if p.startswith(f"{path}/") and "/.snapshot/" not in p]:
             self.files[p.replace(path, inside, 1)] = self.files[p]
             self._make(p.replace(path, inside, 1).rpartition("/")[0])
         self._make(inside)
         return 200, {"Path": inside}
+
+    @staticmethod
+    def _no_snapshots(path: str) -> tuple[int, Any]:
+        return 403, _error("SnapshotException", f"Directory is not a snapshottable directory: {path}")
 
     def _status(self, path: str) -> dict[str, Any] | None:
         if path in self.files:

@@ -120,15 +120,16 @@ def test_a_snapshot_keeps_what_was_there(files: hdfs.Client, server: WebHdfs) ->
 def test_a_snapshot_that_is_not_allowed_is_refused_in_hdfs_own_words(files: hdfs.Client) -> None:
     with pytest.raises(HashtideError, match="HDFS /d: SnapshotException: Directory is not a snapshottable directory"):
         files.create_snapshot("/d", "one")
+    assert files.list("/d/.snapshot") == [] and not files.delete_snapshot("/d", "one")
 
 
 def test_a_file_of_several_pieces_is_copied_whole(
         files: hdfs.Client, server: WebHdfs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdfs, "_CHUNK", 7)
-    server.files["/d/a"] = bytes(range(100))
-    files.copy("/d/a", "/e/f/b")
-    files.copy("/d/a", "/e/f/b")
-    assert server.files == {"/d/a": bytes(range(100)), "/e/f/b": bytes(range(100))}
+    server.files |= {"/d/a": bytes(range(100)), "/d/empty": b""}
+    for source, target in (("/d/a", "/e/f/b"), ("/d/a", "/e/f/b"), ("/d/empty", "/e/f/c")):
+        files.copy(source, target)
+    assert server.files == {path: bytes(range(100)) for path in ("/d/a", "/e/f/b")} | {"/d/empty": b"", "/e/f/c": b""}
     with pytest.raises(HashtideError, match="HDFS has no /d/b"):
         files.copy("/d/b", "/e/b")
 
