@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -149,7 +150,8 @@ class Sides:
     @contextmanager
     def _root(self, data: str) -> Iterator[StreamPaths]:
         """Directories of a stream, gone afterwards; its landing is the set of that name, or empty."""
-        root = self.scratch / "root"
+        # Each of its own: Spark's state store goes on writing for a while after its query has ended.
+        root = Path(tempfile.mkdtemp(prefix="root-", dir=self.scratch))
         paths = StreamPaths("hashtags", str(root))
         Path(paths.base).mkdir(parents=True)
         if data:
@@ -162,7 +164,7 @@ class Sides:
         try:
             yield paths
         finally:
-            shutil.rmtree(root)
+            shutil.rmtree(root, ignore_errors=True)
 
     @contextmanager
     def _settings(self, settings: Mapping[str, str]) -> Iterator[None]:
