@@ -79,22 +79,34 @@ def begin(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Even
 
     `park`, `done`: it was given up or stopped, and this task was not asked for since: it goes on for one that was lost.
     """
-    paths = StreamPaths(spec.stream, tools.cluster.root)
-    other, before = lease.held_by(tools, spec.stream), desired.read(tools.hdfs, paths)
-    if other and before.get("opening") == other and _run(other) != _run(holder):
-        return Event("superseded", f"{other} opens the next generation of stream {spec.stream} and then goes on; "
-                                   "nothing was changed")
-    wanted = before.get("state") == "running"
-    # The holder of a stream that was just stopped is on its way out; an earlier try of the same run is, too.
-    if other and wanted and _run(other) != _run(holder):
-        return Event("superseded", f"{other} holds stream {spec.stream} already; its parameters stay as they are. "
-                                   "To change them stop the stream, then trigger again")
+    while True:
+        found = lease.newest(tools, spec.stream)
+        if event := _not_ours(tools, found, spec, holder):
+            return event
+        # Of many at once one comes through; the others look again, and find it.
+        if lease.succeed(tools, spec.stream, found, holder, newest(tools, spec.stream)):
+            break
+    supervisor.ask(tools, spec, who=holder, why=why)
+    return None
+
+
+def _not_ours(tools: Launcher, found: lease.Lease, spec: StreamSpec, holder: str) -> Event | None:
+    """Why the stream is not to be taken from who had the lease `found`."""
+    before = desired.read(tools.hdfs, StreamPaths(spec.stream, tools.cluster.root))
+    wanted, fresh = before.get("state") == "running", found.fresh(tools.now_ms())
+    if fresh and before.get("opening") == found.holder and _run(found.holder) != _run(holder):
+        return Event("superseded", f"{found.holder} opens the next generation of stream {spec.stream} and then goes "
+                                   "on; nothing was changed")
+    # Who took a stream that was stopped has yet to say running; who had it when it was stopped is on its way out, as
+    # an earlier try of the same run is.
+    stays = wanted or found.taken_ms > int(before.get("time_ms") or 0)
+    if fresh and stays and _run(found.holder) != _run(holder):
+        return Event("superseded", f"{found.holder} holds stream {spec.stream} already; its parameters stay as they "
+                                   "are. To change them stop the stream, then trigger again")
     if before and not wanted and _goes_on(tools, before, spec.stream, holder):
         return Event("park" if before.get("state") == "parked" else "done",
                      f"stream {spec.stream} was {before.get('state')} meanwhile by {before.get('who')}: "
                      f"{before.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
-    lease.take(tools, spec.stream, holder, newest_epoch(tools.hdfs, paths))
-    supervisor.ask(tools, spec, who=holder, why=why)
     return None
 
 
@@ -187,7 +199,8 @@ def _goes_on(tools: Launcher, said: dict[str, Any], stream: str, holder: str) ->
     what an earlier try had begun and not ended. Where that was cleared, its own end is what stopped the stream."""
     if _run(str(said.get("who") or "")) == _run(holder):
         return False
-    return f"/{AUTOMATIC}" in holder or lease.left_open(tools, stream, _run(holder))
+    return f"/{AUTOMATIC}" in holder or lease.left_open(
+        tools, stream, _run(holder), int(said.get("time_ms") or 0))
 
 
 def _run(holder: str) -> str:

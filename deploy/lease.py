@@ -21,12 +21,16 @@ _LOOKED_AT = 8
 
 @dataclass(frozen=True)
 class Lease:
-    """The newest one; `holder` is empty where nobody has it; `since_ms`: from when on it was renewed without a gap."""
+    """The newest one; `holder` is empty where nobody has it.
+
+    `taken_ms`: when the holder got it; `since_ms`: from when on it was renewed without a gap.
+    """
 
     number: int = 0
     holder: str = ""
     time_ms: int = 0
     since_ms: int = 0
+    taken_ms: int = 0
 
     def fresh(self, now_ms: int) -> bool:
         return bool(self.holder) and now_ms - self.time_ms < LEASE_MS
@@ -38,13 +42,13 @@ def hold(tools: Launcher, stream: str, holder: str, epoch: int) -> str:
         found = newest(tools, stream)
         if found.holder != holder and found.fresh(tools.now_ms()):
             return found.holder
-        if _write(tools, stream, found, holder, epoch):
+        if succeed(tools, stream, found, holder, epoch):
             return ""
 
 
 def take(tools: Launcher, stream: str, holder: str, epoch: int) -> None:
     """The lease goes to `holder`, whoever had it: a task that was cleared takes over from its own earlier try."""
-    while not _write(tools, stream, newest(tools, stream), holder, epoch):
+    while not succeed(tools, stream, newest(tools, stream), holder, epoch):
         pass
 
 
@@ -62,10 +66,12 @@ def let_go(tools: Launcher, stream: str, holder: str) -> None:
                               {"holder": "", "epoch": 0, "time_ms": tools.now_ms()})
 
 
-def left_open(tools: Launcher, stream: str, run: str) -> bool:
-    """Whether a try of this run had the stream within the hour and never let it go: its task was lost, not ended."""
+def left_open(tools: Launcher, stream: str, run: str, before_ms: int) -> bool:
+    """Whether a try of this run took the stream before that, had it within the hour, and never let it go: its task was
+    lost, not ended."""
     found = (_read(tools, stream, number) for number in _numbers(tools, stream)[-_LOOKED_AT:])
-    return any(one.holder.rpartition("#")[0] == run and tools.now_ms() - one.time_ms < RETRIED_MS for one in found)
+    return any(one.holder.rpartition("#")[0] == run and one.taken_ms <= before_ms
+               and tools.now_ms() - one.time_ms < RETRIED_MS for one in found)
 
 
 def newest(tools: Launcher, stream: str) -> Lease:
@@ -80,16 +86,19 @@ def _numbers(tools: Launcher, stream: str) -> list[int]:
 def _read(tools: Launcher, stream: str, number: int) -> Lease:
     paths = StreamPaths(stream, tools.cluster.root)
     said = (tools.hdfs.read_json(paths.holder(number)) or {}) if number else {}
-    return Lease(number, str(said.get("holder") or ""), int(said.get("time_ms") or 0), int(said.get("since_ms") or 0))
+    return Lease(number, str(said.get("holder") or ""), int(said.get("time_ms") or 0), int(said.get("since_ms") or 0),
+                 int(said.get("taken_ms") or 0))
 
 
-def _write(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int) -> bool:
-    """Renews the holder's own, or makes the next one; False where somebody else made that."""
+def succeed(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int) -> bool:
+    """Renews the holder's own, or makes the one after `found`; False where somebody else made that."""
     paths = StreamPaths(stream, tools.cluster.root)
     now = tools.now_ms()
-    seen = found.holder == holder and found.since_ms and now - found.time_ms < BLIND_MS
-    said = {"holder": holder, "epoch": epoch, "time_ms": now, "since_ms": found.since_ms if seen else now}
-    if found.holder == holder:
+    ours = found.holder == holder
+    seen = ours and found.since_ms and now - found.time_ms < BLIND_MS
+    said = {"holder": holder, "epoch": epoch, "time_ms": now, "since_ms": found.since_ms if seen else now,
+            "taken_ms": found.taken_ms if ours else now}
+    if ours:
         tools.hdfs.write_json(paths.holder(found.number), said)
         return True
     return tools.hdfs.create_exclusive(paths.holder(found.number + 1), said)

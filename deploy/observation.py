@@ -37,6 +37,7 @@ class Observation:
     app: Application | None = None       # of the newest epoch, live or not
     others: tuple[Application, ...] = ()   # live ones of older epochs
     heartbeat: dict[str, Any] = field(default_factory=dict)   # of the newest epoch only
+    overwritten: bool = False            # another epoch's driver has just written its own over it
     result: dict[str, Any] = field(default_factory=dict)      # of the newest epoch
     stop_ms: int | None = None           # when its stop was asked for
     kill: dict[str, Any] = field(default_factory=dict)        # why its kill was asked for
@@ -74,12 +75,13 @@ def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
     mine = tools.yarn.apps(tag=epoch_tag(paths.stream, epoch)) if epoch else []
     beat = hdfs.read_json(paths.heartbeat) or {}
     stop = hdfs.status(paths.stop(epoch)) if epoch else None
-    over = not (mine and mine[-1].live)
+    over, now = not (mine and mine[-1].live), tools.now_ms()
+    ours = beat.get("epoch") == epoch
     return Observation(
-        paths.stream, tools.now_ms(), "", hdfs.read_json(paths.desired) or {}, epoch,
+        paths.stream, now, "", hdfs.read_json(paths.desired) or {}, epoch,
         intent_ms(hdfs, paths, epoch) if epoch else 0, mine[-1] if mine else None,
         tuple(app for app in live if app.epoch(paths.stream) != epoch),
-        beat if beat.get("epoch") == epoch else {},
+        beat if ours else {}, not ours and now - int(beat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS,
         (hdfs.read_json(paths.result(epoch)) or {}) if epoch and over else {},
         int(stop["modificationTime"]) if stop else None,
         _word(hdfs.read_json(paths.kill(epoch))) if epoch else {},
@@ -171,7 +173,7 @@ def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int, sin
     `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS. `since_ms`: from when on the
     stream is watched: after an outage of HDFS the driver has its time again.
     """
-    if not (seen.app and seen.app.state == "RUNNING") or seen.stop_ms is not None:
+    if not (seen.app and seen.app.state == "RUNNING") or seen.stop_ms is not None or seen.overwritten:
         return False
     last = int(seen.heartbeat.get("commit_ms") or 0)
     if last <= started_ms:

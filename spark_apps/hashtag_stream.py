@@ -6,6 +6,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -91,7 +92,7 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
     fence = Fence(files, args.paths, args.epoch, number, args.generation)
     gate = StopGate(files, args.paths.stop(args.epoch))
     reporter = Reporter(files, args.paths, args.generation, args.epoch, number, args.trigger_seconds,
-                        context.applicationId)
+                        context.applicationId, check=fence.check)
 
     def before() -> None:
         gate.check()
@@ -108,7 +109,8 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
         ended = _end_of(error, reporter)
     if ended["reason"] != "fenced":
         # A driver that is fenced has nothing to say any more: both files belong to its successor.
-        _try(lambda: reporter.beat(now=True))
+        with suppress(Fenced):
+            _try(lambda: reporter.beat(now=True))
         _try(lambda: files.write_json(args.paths.result(args.epoch), ended))
     log.info("ended: %s %s", ended["reason"], ended["error"])
     return 1 if ended["error"] else 0

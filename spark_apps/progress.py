@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +67,7 @@ class Reporter:
     trigger_s: int
     application: str = ""
     clock: Clock = field(default_factory=Clock)
+    check: Callable[[], object] = lambda: None   # raises where a newer driver has taken over: the heartbeat is its own
     last: dict[str, Any] = field(default_factory=dict)
     commit_ms: int | None = None
     late: int = 0
@@ -114,6 +116,7 @@ class Reporter:
             self.files.replace(f"{self.paths.batches}/{self._name(self._hour)}",
                                "".join(f"{line}\n" for line in self._lines).encode())
             self._unwritten = False
+        self.check()
         self.files.write_json(self.paths.heartbeat, {**self._now(at), **self._backlog(at)})
 
     def _name(self, at_ms: int) -> str:

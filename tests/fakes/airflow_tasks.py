@@ -73,6 +73,11 @@ class Play(Stage):
         self.doomed[actor] = self.world.ms + in_s * 1000
 
     @property
+    def now(self) -> Actor | None:
+        """Who acts."""
+        return self._now
+
+    @property
     def doomed(self) -> dict[Any, float]:
         return self.__dict__.setdefault("_doomed", {})
 
@@ -222,10 +227,10 @@ class Airflow:
 
     # runs
 
-    def trigger(self, automatic: bool = False) -> Run:
+    def trigger(self, automatic: bool = False, in_s: float | None = None) -> Run:
         run = Run(f"dag/{holding.AUTOMATIC if automatic else 'run'}{len(self.runs) + 1}", automatic)
         self.runs.append(run)
-        self.work(run, None, self.rng.uniform(0, 8))
+        self.work(run, None, self.rng.uniform(0, 8) if in_s is None else in_s)
         return run
 
     def work(self, run: Run, event: dict[str, Any] | None, in_s: float) -> None:
@@ -273,7 +278,7 @@ class Airflow:
             self.work(run, None, 0)
 
         for one in self.world.submitters:
-            if one.owner in run.actors and one.code is None and self.rng.random() < 0.3:
+            if one.owner is self.stage.now and one.code is None and self.rng.random() < 0.3:
                 one.end()   # it was on the worker's machine
         self.world.after(self.rng.choice((30_000, 330_000)) if not self.world.calm else 60_000, retry)
 

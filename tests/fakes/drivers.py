@@ -112,7 +112,8 @@ class Driver:
         self.attempt, self.alive, self.frozen_ms, self.claimed = app.attempt, True, 0.0, False
         self.fence = Fence(world.hdfs, PATHS, app.epoch, app.attempt)
         self.gate = StopGate(world.hdfs, PATHS.stop(app.epoch))
-        self.reporter = Reporter(world.hdfs, PATHS, 1, app.epoch, app.attempt, 10, app.id, world)  # type: ignore[arg-type]
+        self.reporter = Reporter(world.hdfs, PATHS, 1, app.epoch, app.attempt, 10, app.id, world,  # type: ignore[arg-type]
+                                 self.fence.check)
         self.batch, self.looked_ms = 0, 0.0
         world.after(lives_ms, lambda: self.dies("boom"))
         self.then(world.rng.uniform(2_000, 15_000), self.claim)
@@ -175,6 +176,7 @@ class Driver:
             raise Unreachable("no NameNode")
         self.world.commit(self.app.epoch, self.attempt, self.batch)
         self.reporter.take([{"batchId": self.batch, "timestamp": "", "durationMs": {"addBatch": 1}}])
+        self.reporter.beat()
         self.batch += 1
         self.then(self.world.rng.uniform(8_000, 16_000), self.look)
 

@@ -55,6 +55,31 @@ def test_a_task_that_was_lost_long_ago_and_is_cleared_runs_its_stream_again(worl
     assert holding.begin(world.tools, SPEC, SECOND) is None
 
 
+def test_a_task_that_was_lost_before_it_could_say_running_says_it_at_its_next_try() -> None:
+    world = World()
+    supervisor.stop(world.tools, STREAM, who="operator")
+    world.ms += 1
+    lease.take(world.tools, STREAM, FIRST, 0)
+    assert holding.begin(world.tools, SPEC, SECOND) is None
+    assert state(world) == "running"
+
+
+def test_who_comes_while_another_has_taken_the_stream_and_not_yet_said_running_is_superseded() -> None:
+    world = World()
+    supervisor.stop(world.tools, STREAM, who="operator")
+    world.ms += 1
+    lease.take(world.tools, STREAM, FIRST, 0)
+    event = holding.begin(world.tools, SPEC, "hashtag_stream/run2#1")
+    assert event and event.what == "superseded"
+
+
+def test_who_comes_while_the_holder_of_a_stopped_stream_is_on_its_way_out_takes_over(world: World) -> None:
+    world.ms += 1
+    supervisor.stop(world.tools, STREAM, who="operator")
+    assert holding.begin(world.tools, SPEC, "hashtag_stream/run2#1") is None
+    assert lease.held_by(world.tools, STREAM) == "hashtag_stream/run2#1"
+
+
 def test_a_person_who_triggers_a_stopped_stream_runs_it(world: World) -> None:
     supervisor.stop(world.tools, STREAM, who="operator")
     assert holding.begin(world.tools, SPEC, "hashtag_stream/run2#1") is None

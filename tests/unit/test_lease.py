@@ -88,12 +88,14 @@ def test_a_lease_knows_from_when_on_its_stream_is_watched_without_a_gap(world: W
 
 def test_only_a_lease_that_was_not_let_go_is_left_open(world: World) -> None:
     lease.take(world.tools, STREAM, "run#1", 1)
-    assert lease.left_open(world.tools, STREAM, "run") and not lease.left_open(world.tools, STREAM, "ru")
+    assert not lease.left_open(world.tools, STREAM, "run", world.now_ms() - 1)
+    assert not lease.left_open(world.tools, STREAM, "ru", world.now_ms())
+    assert lease.left_open(world.tools, STREAM, "run", world.now_ms())
     lease.take(world.tools, STREAM, "other#1", 1)
-    assert lease.left_open(world.tools, STREAM, "run")
+    assert lease.left_open(world.tools, STREAM, "run", world.now_ms())
     lease.take(world.tools, STREAM, "run#2", 1)
     lease.let_go(world.tools, STREAM, "run#2")
     lease.let_go(world.tools, STREAM, "other#1")
-    assert lease.left_open(world.tools, STREAM, "run")   # by its first try
+    assert lease.left_open(world.tools, STREAM, "run", world.now_ms())   # by its first try
     world.ms += lease.RETRIED_MS
-    assert not lease.left_open(world.tools, STREAM, "run")
+    assert not lease.left_open(world.tools, STREAM, "run", world.now_ms())

@@ -82,6 +82,18 @@ def test_a_driver_outlives_its_application_where_its_heart_beats_and_yarn_knows_
     assert look.unwanted is (expected or app is not None)
 
 
+def test_a_heartbeat_that_an_older_driver_has_just_written_over_is_no_sign_of_a_stall() -> None:
+    world = World()
+    world.intent(3)
+    world.rm.add(3, from_ms=world.ms - 600_000)
+    world.hdfs.write_json(PATHS.heartbeat, {"epoch": 2, "time_ms": world.now_ms() - 1_000})
+    look = observe(world.tools, STREAM)
+    assert look.heartbeat == {} and not quiet_too_long(look, 10, int(world.ms) - 600_000)
+    world.ms += 60_000
+    look = observe(world.tools, STREAM)
+    assert quiet_too_long(look, 10, int(world.ms) - 600_000)
+
+
 def test_a_driver_has_its_time_again_after_an_outage() -> None:
     look = seen(app=RUNNING, heartbeat={"commit_ms": NOW - 300_000})
     assert quiet_too_long(look, 10, RUNNING.started_ms)

@@ -5,7 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
+from spark_apps.fence import Fence, Fenced
 from spark_apps.progress import BEAT_MS, Reporter, batch_line
 from spark_apps.shutdown import StopGate, StopRequested
 from tests.fakes.files import Files
@@ -88,6 +91,24 @@ def test_the_heartbeat_is_written_at_most_every_five_seconds() -> None:
     time.ms += BEAT_MS - 1
     mine.beat()
     assert (files.read_json(PATHS.heartbeat) or {})["time_ms"] == TEN
+
+
+def test_a_driver_that_was_taken_over_tells_of_its_batches_and_leaves_the_heartbeat_alone() -> None:
+    files, time = Files(), Time()
+    newer = Fence(files, PATHS, 8, 1)
+    old = Reporter(files, PATHS, 1, 7, 2, 10, "application_1", time,  # type: ignore[arg-type]
+                   Fence(files, PATHS, 7, 2).check)
+    old.take([progress(1)])
+    old.beat()
+    newer.claim({})
+    files.write_json(PATHS.heartbeat, {"epoch": 8})
+    time.ms += BEAT_MS
+    old.take([progress(2)])
+    with pytest.raises(Fenced):
+        old.beat()
+    assert files.read_json(PATHS.heartbeat) == {"epoch": 8}
+    [lines] = [data for path, data in files.data.items() if path.startswith(PATHS.batches)]
+    assert lines.count(b"\n") == 2
 
 
 def test_batches_of_an_hour_stand_in_one_file_a_line_each() -> None:
