@@ -22,6 +22,8 @@ from spark_apps.contract import StreamPaths, epoch_tag
 #: The first batch of a JVM takes 11 s where the cores are free, several times that where they are not.
 STARTUP_MS = 180_000
 STALL_MS = 60_000
+#: Eight heartbeats.
+SILENT_MS = 40_000
 
 
 @dataclass(frozen=True)
@@ -173,9 +175,20 @@ def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int, sin
     `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS. `since_ms`: from when on the
     stream is watched: after an outage of HDFS the driver has its time again.
     """
-    if not (seen.app and seen.app.state == "RUNNING") or seen.stop_ms is not None or seen.overwritten:
+    if not _should_be_heard_of(seen):
         return False
     last = int(seen.heartbeat.get("commit_ms") or 0)
     if last <= started_ms:
         return seen.now_ms - max(started_ms, since_ms) > STARTUP_MS
     return seen.now_ms - max(last, since_ms) > max(3 * trigger_seconds * 1000, STALL_MS)
+
+
+def silent(seen: Observation, started_ms: int, since_ms: int = 0) -> bool:
+    """RUNNING, and no heartbeat for 40 s: its processes stand still, whatever the batch takes. A driver that starts has
+    none yet; `started_ms`, `since_ms` as for quiet_too_long."""
+    beat = int(seen.heartbeat.get("time_ms") or 0)
+    return _should_be_heard_of(seen) and beat > started_ms and seen.now_ms - max(beat, since_ms) > SILENT_MS
+
+
+def _should_be_heard_of(seen: Observation) -> bool:
+    return bool(seen.app and seen.app.state == "RUNNING") and seen.stop_ms is None and not seen.overwritten

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from deploy import desired, lease
 from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
-from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long
+from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long, silent
 from deploy.restart_policy import Decision, Park
 from deploy.yarn import Application
 from spark_apps.contract import LandingFile, StreamPaths
@@ -18,11 +18,14 @@ from spark_apps.contract import LandingFile, StreamPaths
 def stalled(tools: Launcher, seen: Observation) -> str:
     """Why the running application counts as stalled; empty where it does not: an idle source is no stall."""
     trigger = int(seen.desired.get("parameters", {}).get("trigger_seconds") or 10)
-    if seen.app is None or not quiet_too_long(seen, trigger, seen.app.started_ms):
+    if seen.app is None or not (silent(seen, seen.app.started_ms) or
+                                quiet_too_long(seen, trigger, seen.app.started_ms)):
         return ""
     attempts = tools.yarn.attempts(seen.app.id)
     started = int(attempts[-1].get("startTime") or 0) if attempts else seen.app.started_ms
     since = lease.newest(tools, seen.stream).since_ms
+    if silent(seen, started, since):
+        return f"no heartbeat for {(seen.now_ms - int(seen.heartbeat['time_ms'])) // 1000} s"
     if not quiet_too_long(seen, trigger, started, since):
         return ""
     last = int(seen.heartbeat.get("commit_ms") or 0)
@@ -33,12 +36,14 @@ def stalled(tools: Launcher, seen: Observation) -> str:
 
 
 def landed_between(hdfs: Files, paths: StreamPaths, after_ms: int, before_ms: int) -> int:
-    """Landing files of the last hours that became visible within (after, before]."""
+    """Landing files that became visible within (after, before], whatever hour they belong to: a source that was cut
+    off lands what it had received long ago. A directory changes with each file that it gets."""
     found = 0
-    for hour in (before_ms, before_ms - 3_600_000):
-        for name, status in hdfs.statuses(paths.landing_hour(hour)).items():
-            if after_ms < int(status["modificationTime"]) <= before_ms and _is_landing(name):
-                found += 1
+    for day in (f"{paths.landing}/{name}" for name in hdfs.list(paths.landing) if name.startswith("dt=")):
+        for hour, directory in hdfs.statuses(day).items():
+            if int(directory["modificationTime"]) > after_ms:
+                found += sum(after_ms < int(status["modificationTime"]) <= before_ms and _is_landing(name)
+                             for name, status in hdfs.statuses(f"{day}/{hour}").items())
     return found
 
 

@@ -67,7 +67,8 @@ class Files:
             return {"type": "FILE", "modificationTime": self.times[path], "owner": "hashtide", "permission": "644",
                     "length": len(self.data[path])}
         if path in self.made or any(p.startswith(path + "/") for p in (*list(self.data), *list(self.made))):
-            return {"type": "DIRECTORY", "modificationTime": self.snapshot_times.get(path, 0),
+            inside = [at for p, at in self.times.items() if p.startswith(path + "/") and p in self.data]
+            return {"type": "DIRECTORY", "modificationTime": self.snapshot_times.get(path, max(inside, default=0)),
                     "owner": self.owners.get(path, "hashtide"),
                     "permission": self.permissions.get(path, "755")}
         return None

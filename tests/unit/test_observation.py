@@ -17,6 +17,7 @@ from deploy.observation import (
     observe,
     overdue_stop,
     quiet_too_long,
+    silent,
 )
 from deploy.restart_policy import Done, Park, Restart, Submit, Wait
 from deploy.yarn import Application
@@ -144,6 +145,19 @@ def test_quiet_too_long(commit_age: int | None, trigger: int, started_age: int, 
     beat = {} if commit_age is None else {"commit_ms": NOW - commit_age * 1000}
     assert quiet_too_long(seen(app=RUNNING, heartbeat=beat), trigger, NOW - started_age * 1000) is quiet
     assert STARTUP_MS == 180_000
+
+
+@pytest.mark.parametrize("beat_age,started_age,since_age,is_silent", [
+    (39, 600, 600, False), (41, 600, 600, True),
+    (300, 100, 600, False),                            # another attempt's, this one starts
+    (300, 600, 39, False), (300, 600, 41, True),       # nobody could look before
+    (None, 600, 600, False)])
+def test_a_driver_without_a_heartbeat_is_silent(beat_age: int | None, started_age: int, since_age: int,
+                                                is_silent: bool) -> None:
+    beat = {} if beat_age is None else {"time_ms": NOW - beat_age * 1000}
+    look = seen(app=RUNNING, heartbeat=beat)
+    assert silent(look, NOW - started_age * 1000, NOW - since_age * 1000) is is_silent
+    assert not silent(replace(look, stop_ms=1), NOW - started_age * 1000)
 
 
 @pytest.mark.parametrize("what", [{"app": replace(RUNNING, state="ACCEPTED")}, {"app": None}, {"stop_ms": 1}])

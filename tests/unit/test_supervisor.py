@@ -8,7 +8,7 @@ from deploy import lease, supervisor
 from deploy.launch import STOP_TIMEOUT_MS, StreamSpec
 from deploy.observation import observe
 from deploy.restart_policy import Done, Park, Submit, Wait
-from spark_apps.contract import LandingFile
+from spark_apps.contract import HOUR_MS, LandingFile
 from tests.fakes.world import PATHS, SPEC, START_MS, STREAM, App, World
 
 
@@ -206,6 +206,28 @@ def test_an_attempt_that_yarn_has_just_started_gets_its_time(world: World) -> No
     assert supervisor.stalled(world.tools, observe(world.tools, STREAM)) == ""
     world.rm.attempts_of[app.id][1]["startTime"] = now - 181_000
     assert supervisor.stalled(world.tools, observe(world.tools, STREAM)).startswith("no commit for 181 s")
+
+
+def test_what_a_source_lands_late_waits_as_well(world: World) -> None:
+    running(world, 100)
+    received = world.now_ms() - 30 * HOUR_MS
+    path = f"{PATHS.landing_hour(received)}/{LandingFile(received, received, 'x', 'late').name}"
+    world.hdfs.replace(path, b"{}\n")
+    world.hdfs.times[path] = world.now_ms() - 90_000
+    why = supervisor.stalled(world.tools, observe(world.tools, STREAM))
+    assert why == "no commit for 100 s while 1 landed files wait"
+
+
+def test_a_driver_that_stands_still_is_stalled_whether_files_wait_or_not(world: World) -> None:
+    app = running(world, commit_age_s=1)
+    world.ms += 40_000
+    settle(world)
+    assert world.rm.killed == []
+    world.ms += 1_000
+    settle(world)
+    assert world.rm.killed == [app.id]
+    assert world.hdfs.read_json(PATHS.kill(3)) == {
+        "why": "no heartbeat for 41 s", "class": "stalled", "time_ms": world.now_ms()}
 
 
 # killed
