@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,18 +34,22 @@ def add_to(verbs: Any) -> None:
                     cluster=False, stream=False, example="bench engine --tweets 100000 --repeats 1 --json")
     verb.add_argument("--tweets", type=positive, default=1_000_000, metavar="N", help="how many (default: 1000000)")
     verb.add_argument("--repeats", type=positive, default=3, metavar="N", help="of each side (default: %(default)s)")
+    verb.add_argument("--warm-up", type=whole(100), default=2, metavar="N",
+                      help="rounds before them that do not count: the JVM compiles (default: %(default)s)")
     verb.add_argument("--seed", type=positive, default=1, help="of the tweets (default: %(default)s)")
-    verb.add_argument("--day-hours", type=day_hours, default=data.HOURS, metavar="N",
+    verb.add_argument("--day-hours", type=whole(data.HOURS), default=data.HOURS, metavar="N",
                       help="hours that are sealed in one application, 0 to leave it out (default: %(default)s)")
     verb.add_argument("--soak", type=positive, default=0, metavar="MINUTES",
                       help="then let a stream run so long, and look at its memory")
     verb.add_argument("--check", action="store_true", help="exit 1 where an aim is not met")
 
 
-def day_hours(text: str) -> int:
-    if not text.isdecimal() or int(text) > data.HOURS:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {data.HOURS}")
-    return int(text)
+def whole(most: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) > most:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {most}")
+        return int(text)
+    return parsed
 
 
 def engine(args: argparse.Namespace) -> int:
@@ -53,7 +57,7 @@ def engine(args: argparse.Namespace) -> int:
     made = data.ensure(args.tweets, args.seed, say)
     with scratch() as place:
         words = ["--data", made.directory, "--tweets", str(made.tweets), "--odd-lines", str(made.odd_lines),
-                 "--repeats", str(args.repeats), "--day-hours", str(args.day_hours)]
+                 "--repeats", str(args.repeats), "--warm-up", str(args.warm_up), "--day-hours", str(args.day_hours)]
         measured = child(["spark_apps.bench", *words, "--scratch", str(place), "--jars", jars], place)
     samples = soak(args, jars) if args.soak else None
     found = report(made, measured, samples)

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench", allow_abbrev=False)
     for name in ("data", "scratch"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("tweets", "odd-lines", "repeats", "day-hours"):
+    for name in ("tweets", "odd-lines", "repeats", "warm-up", "day-hours"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--jars", required=True)
     args = parser.parse_args(argv)
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     say(f"Spark {spark.version} on local[{CORES}] is up after {time.monotonic() - began:.1f} s")
     rounds = Rounds(Sides(spark, args.data, args.tweets, args.scratch),
                     sorted(map(str, (args.data / "hour").rglob("*.jsonl"))), args.odd_lines)
-    rounds.measure(args.repeats)
+    rounds.measure(args.repeats, args.warm_up)
     differences = rounds.differences()
     sealed = day(rounds.sides, args.day_hours)
     if sealed and sealed["wrong"]:

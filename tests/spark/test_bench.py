@@ -17,7 +17,7 @@ def test_all_sides_are_measured_and_have_counted_the_same(tmp_path: Path) -> Non
     (tmp_path / "jars").symlink_to(HOME / "jars")
     environment = {**os.environ, "HASHTIDE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "deploy.cli", "bench", "engine", "--tweets", "2000", "--repeats", "1",
-               "--day-hours", "1", "--json"]
+               "--warm-up", "0", "--day-hours", "1", "--json"]
     done = subprocess.run(command, text=True, capture_output=True, timeout=480, check=False, env=environment,
                           cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -81,6 +81,10 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
     ("up --rate 6000", "--rate 6000", "at most 5000"),
     ("top", "no local cluster yet", "deploy/hashtide up"),
     ("top --cluster nope", "no cluster file", "deploy/conf: example"),
+    ("bench", "VERB", "hashtide bench --help"),
+    ("bench engine --tweets 0", "--tweets: '0'", "a whole number from 1 on"),
+    ("bench engine --day-hours 25", "--day-hours: '25'", "from 0 to 24"),
+    ("bench engine", "no jars of Delta", "installs them"),
     ("ingest replay /no/such/file", "/no/such/file", "no such file"),
 ])
 def test_wrong_use_is_one_line_that_names_the_thing_and_the_way_out(
