@@ -17,19 +17,8 @@ def read_stream(spark: SparkSession, paths: StreamPaths, max_files: int, from_ho
     """(value, file): every landed line, at most so many files a batch, the oldest first; of the files from the hour
     (ms) on where one is given."""
     lines = spark.readStream.format("text").options(**_TEXT).option("recursiveFileLookup", "true")
-    where = paths.landing if from_hour is None else since(paths, from_hour)
+    where = paths.landing if from_hour is None else paths.landing_since(from_hour)
     return lines.option("maxFilesPerTrigger", max_files).load(where).select("value", _file())
-
-
-def since(paths: StreamPaths, hour_ms: int) -> str:
-    """A glob for the landing directories of this hour and of all later ones, those that do not exist yet too."""
-    text = paths.landing_hour(hour_ms).removeprefix(f"{paths.landing}/")
-    later = [text]
-    for at, digit in enumerate(text):
-        if digit.isdecimal() and digit != "9":
-            rest = "".join("[0-9]" if c.isdecimal() else c for c in text[at + 1:])
-            later.append(f"{text[:at]}[{int(digit) + 1}-9]{rest}")
-    return f"{paths.landing}/{{{','.join(later)}}}"
 
 
 def read_files(spark: SparkSession, names: Sequence[str]) -> DataFrame:

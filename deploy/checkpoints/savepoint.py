@@ -25,7 +25,8 @@ KEEP, KEEP_MS = 5, 30 * 24 * 3_600_000
 #: A snapshot without its record is being taken, or its maker was cut off; after this long it was.
 _TAKING_MS = 60_000
 _COPY_TRIES = 3
-_VERSION = re.compile(r"state/\d+/\d+/(?:[^/]+/)?(\d+)[._][^/]*")
+#: A store's files by version; those of RocksDB itself lie apart, and belong to any number of versions.
+_VERSION = re.compile(r"state/\d+/\d+/(?:(?!SSTs/|logs/)[^/]+/)?(\d+)[._][^/]*")
 
 
 class Snapshots(Protocol):

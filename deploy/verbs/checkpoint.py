@@ -165,10 +165,12 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
         dump({"would": planned.as_json()}) if args.json else print("Nothing is changed; --yes does it.")
         return 1
     desired = files.read_json(StreamPaths(args.stream, cluster.root).desired) or {}
-    resumes = bool(planned.running) or desired.get("state") == "running"
+    # One that was stopped for this, by a command that was cut off, is resumed by the next.
+    cut_off = desired.get("state") == "stopped" and desired.get("why") == _why_stopped(mode)
+    resumes = bool(planned.running) or desired.get("state") == "running" or cut_off
     if resumes:
         tools.say("stopping the stream")
-        supervisor.stop(tools, args.stream, who=WHO, why=f"checkpoint {mode}")
+        supervisor.stop(tools, args.stream, who=WHO, why=_why_stopped(mode))
         wait_until_over(tools, args.stream, args.timeout)
     try:
         made = do(tools)
@@ -187,6 +189,10 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
     if planned.command:
         print(f"To make its hours whole: {planned.command}")
     return 0
+
+
+def _why_stopped(mode: str) -> str:
+    return f"checkpoint {mode}"
 
 
 def _resume(cluster: Cluster, files: hdfs.Client, tools: Launcher, args: argparse.Namespace,

@@ -11,6 +11,7 @@ from deploy.launch import StreamSpec
 from deploy.verbs import checkpoint as verb
 from spark_apps.contract import HOUR_MS, hour_name
 from spark_apps.generations import newest
+from tests.fakes.actors import CutOff
 from tests.fakes.checkpoints import BATCH_MS, TEN, commit, lived
 from tests.fakes.world import CLUSTER, PATHS, RELEASE, STREAM, App, World
 
@@ -125,6 +126,23 @@ def test_a_running_stream_is_stopped_restored_and_resumed_with_its_parameters(sh
     assert (args[args.index("--generation") + 1], args[args.index("--max-files") + 1]) == ("2", "7")
     assert (shell.world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
     assert not shell.world.rm.killed
+
+
+def test_one_that_was_cut_off_after_the_stop_is_resumed_by_the_next(shell: Shell) -> None:
+    running(shell.world)
+    copy = shell.world.hdfs.copy
+
+    def cut(source: str, target: str) -> None:
+        raise CutOff
+
+    shell.world.hdfs.copy = cut  # type: ignore[method-assign]
+    with pytest.raises(CutOff):
+        shell("restore", "before", "--yes")
+    shell.capsys.readouterr()
+    shell.world.hdfs.copy = copy  # type: ignore[method-assign]
+    assert not shell.world.jobs
+    assert json.loads(shell("restore", "before", "--yes", "--json"))["generation"] == "g0003"
+    assert len(shell.world.jobs) == 1
 
 
 def test_a_restore_that_fails_says_that_the_stream_is_stopped_and_how_it_goes_on(shell: Shell) -> None:

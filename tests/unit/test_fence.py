@@ -59,3 +59,17 @@ def test_one_claim_is_given_once() -> None:
 def test_epochs_are_compared_as_numbers() -> None:
     names = ["000009.json", "000010.json", "000010.a2", "000010.a10", "1000000.json", ".000011.json.part", "notes.txt"]
     assert [claim_of(name) for name in names] == [(9, 0), (10, 0), (10, 2), (10, 10), (1_000_000, 0), (0, 0), (0, 0)]
+
+
+def test_a_driver_of_a_generation_that_another_has_followed_is_ended() -> None:
+    files = Files()
+    files.write_json(PATHS.generation(1), {"parent": None})
+    old = fence(files, 1, 1)
+    old.claim({})
+    files.write_json(PATHS.generation(2), {"abandoned": True})
+    files.replace(PATHS.generation(3), b"")
+    old.check()
+    files.write_json(PATHS.generation(4), {"parent": "g0001", "through_batch": 3})
+    with pytest.raises(Fenced, match="generation 1 is superseded by generation 4"):
+        old.check()
+    Fence(files, PATHS, 1, 1, generation=4).check()

@@ -128,6 +128,8 @@ def test_the_view_has_the_very_rows_of_tables_counts(stream: Stream) -> None:
     assert len(found) > 50
     assert found == {key: tuple(values) for key, values in expected.items()}
     assert found == stream.tables.counts(TEN, TEN + 4 * HOUR_MS)
+    assert stream.ask("SELECT DISTINCT generation, batch_id FROM counts_live ORDER BY ALL") == [
+        (1, 2), (1, 3), (2, 4), (2, 5), (3, 6), (3, 7)]
 
 
 def any_row(chance: random.Random, hour: int | None = None) -> dict[str, Any]:
