@@ -112,12 +112,15 @@ def _restore(tools: Launcher, paths: StreamPaths, point: points.Point) -> Plan:
 
 def _fresh(tools: Launcher, paths: StreamPaths, from_hour: int | None) -> Plan:
     hdfs = tools.hdfs
-    hour = reach.newest_hour(hdfs, paths, tools.now_ms()) if from_hour is None else from_hour - from_hour % HOUR_MS
+    newest = reach.newest_hour(hdfs, paths, tools.now_ms())
+    hour = newest if from_hour is None else from_hour - from_hour % HOUR_MS
+    if hour > max(newest, tools.now_ms()):
+        raise BadUse(f"the hour {hour_name(hour)} has not begun: the newest of landing is {hour_name(newest)}")
     parent, last_ms = reach.seam(hdfs, paths, hour)
     opens = Generation(0, parent.number, parent.through_batch, "", 0, hour, fresh=True)
     found = reach.landed_after(hdfs, paths, hour - 1, hour)
     first = last_ms - landed.LATENESS_MS if last_ms is not None else reach.oldest_hour(hdfs, paths, hour)
-    missing = [at for at in hours_of(min(first, hour - 1), hour) if not reach.is_sealed(hdfs, paths, at)]
+    missing = sorted(set(hours_of(min(first, hour - 1), hour)) - reach.sealed(hdfs, paths))
     return _filled(tools, paths, Plan(
         paths.stream, "fresh", "", opens, _running(tools, paths), None, 0, 0,
         tuple({*hours_of(min(first, hour - 1), hour), *reach.hours_touched(hour, found)}), (), 0, 0, 0,
@@ -126,7 +129,7 @@ def _fresh(tools: Launcher, paths: StreamPaths, from_hour: int | None) -> Plan:
 
 def _filled(tools: Launcher, paths: StreamPaths, made: Plan, found: dict[int, list[int]]) -> Plan:
     """With hours parted by whether they are sealed, and what is to be taken."""
-    sealed = tuple(at for at in sorted(made.hours) if reach.is_sealed(tools.hdfs, paths, at))
+    sealed = tuple(sorted(set(made.hours) & reach.sealed(tools.hdfs, paths)))
     sizes = [size for of_hour in found.values() for size in of_hour]
     ancestry = generations.ancestry(tools.hdfs, paths)
     recent = [one for _, one in zip(range(100), told.of_all(tools.hdfs, paths, ancestry), strict=False) if one.lines]

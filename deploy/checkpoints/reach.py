@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from itertools import takewhile
 
@@ -14,6 +15,7 @@ from spark_apps.windows import hours_of
 
 #: Files are taken the oldest first: a batch so far back holds none that arrived after those of this one.
 _MIXED = 100
+_SEAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.json")
 
 
 def seam(hdfs: Files, paths: StreamPaths, hour: int) -> tuple[Generation, int | None]:
@@ -80,8 +82,10 @@ def hours_touched(first_ms: int, found: dict[int, list[int]]) -> tuple[int, ...]
     return tuple(hours_of(min(first_ms, min(found)), max(found) + HOUR_MS)) if found else ()
 
 
-def is_sealed(hdfs: Files, paths: StreamPaths, hour: int) -> bool:
-    return hdfs.status(paths.seal_result(hour)) is not None
+def sealed(hdfs: Files, paths: StreamPaths) -> set[int]:
+    """All hours that were ever sealed (ms)."""
+    names = hdfs.list(paths.seal_result(0).rpartition("/")[0])
+    return {parse_hour(name.removesuffix(".json")) for name in names if _SEAL.fullmatch(name)}
 
 
 def _arrival(name: str) -> int:

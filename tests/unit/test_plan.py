@@ -99,6 +99,12 @@ def test_a_plan_changes_nothing(world: World) -> None:
     assert world.hdfs.data == before and checkpoint(world, 2) == {}
 
 
+def test_an_hour_that_has_not_begun_is_bad_use(world: World) -> None:
+    with pytest.raises(BadUse, match="has not begun: the newest of landing is"):
+        checkpoints.plan(world.tools, STREAM, "fresh", from_hour=TEN + 2 * HOUR_MS)
+    assert checkpoints.plan(world.tools, STREAM, "fresh", from_hour=TEN + HOUR_MS).opens.from_hour == TEN + HOUR_MS
+
+
 def test_an_unknown_mode_or_a_stream_without_history_is_bad_use(world: World) -> None:
     with pytest.raises(BadUse, match="mode 'undo': expected one of restore, fresh"):
         checkpoints.plan(world.tools, STREAM, "undo")
