@@ -233,3 +233,22 @@ def test_of_two_at_once_the_one_that_is_overtaken_is_told_and_changes_nothing(wo
     with pytest.raises(Refused, match="somebody else opened a generation meanwhile.*checkpoint list --stream a"):
         checkpoints.restore(world.tools, STREAM, "before", "me")
     assert opened(world).who == "the other"
+
+
+def test_of_two_that_were_begun_apart_the_later_to_end_is_told(world: World) -> None:
+    copy = world.hdfs.copy
+
+    def copying(source: str, target: str) -> None:
+        copy(source, target)
+        world.hdfs.write_json(PATHS.generation(3), {"parent": "g0001", "through_batch": 4, "who": "the other"})
+
+    world.hdfs.copy = copying  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="somebody else opened a generation meanwhile"):
+        checkpoints.restore(world.tools, STREAM, "before", "me")
+    assert opened(world).who == "the other" and not world.hdfs.exists(PATHS.generation(2))
+
+
+def test_a_generation_that_was_given_up_when_the_savepoint_was_taken_is_not_the_savepoints(world: World) -> None:
+    world.hdfs.write_json(PATHS.generation(2), {"abandoned": True})
+    world.hdfs.create_snapshot(PATHS.base, "savepoint-given_up")
+    assert checkpoints.restore(world.tools, STREAM, "given_up").parent == 1
