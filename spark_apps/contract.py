@@ -206,16 +206,6 @@ class StreamPaths:
         at = datetime.fromtimestamp(ms / 1000, timezone.utc)
         return f"{self.landing}/dt={at:%Y-%m-%d}/hr={at:%H}"
 
-    def landing_since(self, ms: int) -> str:
-        """A glob for the directory of this hour and those of all later hours, which need not exist yet."""
-        text = self.landing_hour(ms).removeprefix(f"{self.landing}/")
-        later = [text]
-        for at, digit in enumerate(text):
-            if digit.isdecimal() and digit != "9":
-                rest = "".join("[0-9]" if c.isdecimal() else c for c in text[at + 1:])
-                later.append(f"{text[:at]}[{int(digit) + 1}-9]{rest}")
-        return f"{self.landing}/{{{','.join(later)}}}"
-
     @property
     def throughs(self) -> str:
         return f"{self.landing}/_through"

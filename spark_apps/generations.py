@@ -95,3 +95,14 @@ def kept(found: list[Generation]) -> dict[int, int | None]:
     """The same of an ancestry."""
     return {found[0].number: None} | {
         parent.number: child.through_batch for child, parent in zip(found, found[1:], strict=False)}
+
+
+def landing_since(paths: StreamPaths, hour_ms: int) -> str:
+    """A glob for the landing directory of this hour and those of all later hours, which need not exist yet."""
+    text = paths.landing_hour(hour_ms).removeprefix(f"{paths.landing}/")
+    later = [text]
+    for at, digit in enumerate(text):
+        if digit.isdecimal() and digit != "9":
+            rest = "".join("[0-9]" if c.isdecimal() else c for c in text[at + 1:])
+            later.append(f"{text[:at]}[{int(digit) + 1}-9]{rest}")
+    return f"{paths.landing}/{{{','.join(later)}}}"

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
 from spark_apps.files import Files
+from spark_apps.generations import landing_since
 
 # A bare CR may stand inside a record, so that Spark's own guess of line ends will not do.
 _TEXT = {"lineSep": "\n", "pathGlobFilter": "*.jsonl"}
@@ -17,7 +18,7 @@ def read_stream(spark: SparkSession, paths: StreamPaths, max_files: int, from_ho
     """(value, file): every landed line, at most so many files a batch, the oldest first; of the files from the hour
     (ms) on where one is given."""
     lines = spark.readStream.format("text").options(**_TEXT).option("recursiveFileLookup", "true")
-    where = paths.landing if from_hour is None else paths.landing_since(from_hour)
+    where = paths.landing if from_hour is None else landing_since(paths, from_hour)
     return lines.option("maxFilesPerTrigger", max_files).load(where).select("value", _file())
 
 

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import fnmatch
-import re
-
 import pytest
 
-from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths, check_stream, epoch_tag, parse_hour, stream_tag
+from spark_apps.contract import LandingFile, StreamPaths, check_stream, epoch_tag, stream_tag
 
 
 @pytest.mark.parametrize("name", ["hashtags", "a", "a_1", "x" * 40])
@@ -41,16 +38,6 @@ def test_landing_directories_are_hours_of_utc() -> None:
     paths = StreamPaths("hashtags")
     assert paths.landing_hour(1_763_911_799_999) == "/hashtide/landing/hashtags/dt=2025-11-23/hr=15"
     assert paths.landing_hour(1_763_911_800_000 + 1_800_000) == "/hashtide/landing/hashtags/dt=2025-11-23/hr=16"
-
-
-@pytest.mark.parametrize("hour", ["2026-03-01T10", "2026-12-31T23", "2026-01-01T00", "2029-09-19T19", "2026-09-30T09"])
-def test_the_directories_since_an_hour_are_its_own_and_all_later_ones(hour: str) -> None:
-    paths, since = StreamPaths("hashtags"), parse_hour(hour)
-    alternatives = re.sub(r".*\{(.+)\}", r"\1", paths.landing_since(since)).split(",")
-    for hours in (*range(-50, 50), -30_000, -9_000, -800, 800, 9_000, 90_000, 400_000):
-        directory = paths.landing_hour(since + hours * HOUR_MS).removeprefix(f"{paths.landing}/")
-        matches = [one for one in alternatives if fnmatch.fnmatchcase(directory, one)]
-        assert len(matches) == (hours >= 0), (directory, matches)
 
 
 def test_a_table_that_does_not_exist_has_no_path() -> None:

@@ -1,8 +1,13 @@
 """Which generation a stream goes on with, and what of those before it counts."""
 from __future__ import annotations
 
-from spark_apps.contract import StreamPaths
-from spark_apps.generations import Generation, lineage, newest
+import fnmatch
+import re
+
+import pytest
+
+from spark_apps.contract import HOUR_MS, StreamPaths, parse_hour
+from spark_apps.generations import Generation, landing_since, lineage, newest
 from tests.fakes.files import Files
 
 PATHS = StreamPaths("a")
@@ -40,3 +45,13 @@ def test_the_ten_thousandth_generation_is_newer_than_the_one_before() -> None:
     for number in (9_999, 10_000):
         files.write_json(PATHS.generation(number), {"parent": None})
     assert lineage(files, PATHS) == {10_000: None}
+
+
+@pytest.mark.parametrize("hour", ["2026-03-01T10", "2026-12-31T23", "2026-01-01T00", "2029-09-19T19", "2026-09-30T09"])
+def test_the_directories_since_an_hour_are_its_own_and_all_later_ones(hour: str) -> None:
+    paths, since = StreamPaths("hashtags"), parse_hour(hour)
+    alternatives = re.sub(r".*\{(.+)\}", r"\1", landing_since(paths, since)).split(",")
+    for hours in (*range(-50, 50), -30_000, -9_000, -800, 800, 9_000, 90_000, 400_000):
+        directory = paths.landing_hour(since + hours * HOUR_MS).removeprefix(f"{paths.landing}/")
+        matches = [one for one in alternatives if fnmatch.fnmatchcase(directory, one)]
+        assert len(matches) == (hours >= 0), (directory, matches)
