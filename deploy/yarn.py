@@ -103,8 +103,22 @@ class Client:
         params = {"applicationTags": tag.lower()} if tag else {}
         if wanted := ",".join(states):
             params["states"] = wanted
+        found = self._apps(params)
+        if not any(app.live for app in found):
+            # An RM that has just come back answers before it has recovered its applications; so ask again after that.
+            self._check_recovered()
+            found = self._apps(params)
+        return found
+
+    def _apps(self, params: dict[str, str]) -> list[Application]:
         raw = _json(self._get("/apps", **params)).get("apps") or {}
         return sorted((Application.of(app) for app in raw.get("app") or []), key=lambda app: (app.started_ms, app.id))
+
+    def _check_recovered(self) -> None:
+        state = self.info().get("haState", "ACTIVE")
+        if state != "ACTIVE":
+            raise Unreachable(f"no ResourceManager serves: {self.urls[0]} is {state} and may not have recovered its "
+                              "applications; they are unknown, not dead")
 
     def app(self, app_id: str) -> Application | None:
         """None where the RM knows no such application (any more)."""

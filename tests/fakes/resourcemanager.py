@@ -13,7 +13,7 @@ PREFIX = "/ws/v1/cluster"
 
 
 class ResourceManager:
-    """`apps` by id, as the RM's JSON has them; `mode` is active, standby, broken, or page: no RM at all."""
+    """`apps` by id, as the RM's JSON has them; `mode` is active, standby, broken, recovering, or page: no RM at all."""
 
     def __init__(self) -> None:
         self.apps: dict[str, dict[str, Any]] = {}
@@ -59,14 +59,15 @@ class ResourceManager:
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, dict[str, Any]]:
         parts = [p for p in path.removeprefix(PREFIX).split("/") if p]
         if parts == ["info"]:
-            return 200, {"clusterInfo": {"state": "STARTED", "haState": "ACTIVE", "hadoopVersion": "3.5.0"}}
+            state = "INITIALIZING" if self.mode == "recovering" else "ACTIVE"
+            return 200, {"clusterInfo": {"state": "STARTED", "haState": state, "hadoopVersion": "3.5.0"}}
         if parts == ["scheduler"]:
             leaves = [{"queueName": name} for name in ("streaming", "batch")]
             return 200, {"scheduler": {"schedulerInfo": {"queueName": "root", "queues": {"queue": leaves}}}}
         if parts[:1] != ["apps"]:
             return 404, {}
         if len(parts) == 1:
-            found = [app for app in self.apps.values() if self._wanted(app, query)]
+            found = [app for app in self.apps.values() if self._wanted(app, query) and self.mode != "recovering"]
             return 200, {"apps": {"app": found} if found else None}
         app = self.apps.get(parts[1])
         if app is None:

@@ -73,6 +73,14 @@ def test_no_rm_at_all_is_unknown_and_not_dead(rm: ResourceManager) -> None:
         client("http://127.0.0.1:9", rm.url).apps(tag="hashtide-a")
 
 
+def test_an_rm_that_has_come_back_and_not_yet_recovered_its_applications_says_nothing_of_them(
+        rm: ResourceManager) -> None:
+    rm.add(1, ["hashtide-a"])
+    rm.mode = "recovering"
+    with pytest.raises(Unreachable, match="is INITIALIZING and may not have recovered"):
+        client(rm.url).apps(tag="hashtide-a")
+
+
 def test_a_kill_is_asked_for_by_state(rm: ResourceManager) -> None:
     app = rm.add(1, [])
     client(rm.url).kill(app)
