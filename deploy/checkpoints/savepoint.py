@@ -25,6 +25,8 @@ KEEP, KEEP_MS = 5, 30 * 24 * 3_600_000
 #: A snapshot without its record is being taken, or its maker was cut off; after this long it was.
 _TAKING_MS = 60_000
 _COPY_TRIES = 3
+#: A copy without a record is being made, or its maker was cut off; after this long it was.
+_COPYING_MS = 24 * 3_600_000
 #: A store's files by version; those of RocksDB itself lie apart, and belong to any number of versions.
 _VERSION = re.compile(r"state/\d+/\d+/(?:(?!SSTs/|logs/)[^/]+/)?(\d+)[._][^/]*")
 
@@ -114,6 +116,7 @@ def _missing_right(tools: Launcher, paths: StreamPaths, name: str, error: str) -
 
 def _copy(tools: Launcher, paths: StreamPaths, name: str) -> dict[str, Any]:
     """A directory of its own for each try: nobody else writes there, and without a record it is nothing."""
+    _sweep(tools, paths)
     newest = generations.newest(tools.hdfs, paths)
     assert newest
     source = paths.checkpoint(newest.number)
@@ -131,6 +134,17 @@ def _copy(tools: Launcher, paths: StreamPaths, name: str) -> dict[str, Any]:
             if not left:
                 raise
     return {"way": "copy", "directory": directory, "generation": generation_name(newest.number)}
+
+
+def _sweep(tools: Launcher, paths: StreamPaths) -> None:
+    """Deletes copies that were cut off."""
+    found = tools.hdfs.statuses(f"{paths.base}/savepoint")
+    old = {name for name, status in found.items() if tools.now_ms() - int(status["modificationTime"]) > _COPYING_MS}
+    if old:
+        records = (tools.hdfs.read_json(paths.savepoint(name)) or {} for name in points.savepoint_names(
+            tools.hdfs, paths))
+        for name in old - {str(told.get("directory")) for told in records}:
+            tools.hdfs.delete(paths.savepoint_copy(name), recursive=True)
 
 
 def _is_of(through: int, path: str) -> bool:

@@ -17,7 +17,7 @@ class Files:
         self.times: dict[str, int] = {}
         self.made: set[str] = set()
         self.snapshottable: set[str] = set()
-        self.snapshot_times: dict[str, int] = {}
+        self.directory_times: dict[str, int] = {}
         self.permissions: dict[str, str] = {}
         self.owners: dict[str, str] = {}
         self.down = False
@@ -68,7 +68,7 @@ class Files:
                     "length": len(self.data[path])}
         if path in self.made or any(p.startswith(path + "/") for p in (*list(self.data), *list(self.made))):
             inside = [at for p, at in self.times.items() if p.startswith(path + "/") and p in self.data]
-            return {"type": "DIRECTORY", "modificationTime": self.snapshot_times.get(path, max(inside, default=0)),
+            return {"type": "DIRECTORY", "modificationTime": self.directory_times.get(path, max(inside, default=0)),
                     "owner": self.owners.get(path, "hashtide"),
                     "permission": self.permissions.get(path, "755")}
         return None
@@ -112,7 +112,7 @@ class Files:
                 self.data[to], self.times[to] = self.data[found], self._now()
             self.made |= {found.replace(path, inside, 1) for found in self.made
                           if found.startswith(f"{path}/") and "/.snapshot" not in found} | {inside}
-            self.snapshot_times[inside] = self._now()
+            self.directory_times[inside] = self._now()
 
     def delete_snapshot(self, path: str, name: str) -> bool:
         return self.delete(f"{path}/.snapshot/{name}", recursive=True)

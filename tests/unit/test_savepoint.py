@@ -211,6 +211,21 @@ def test_cut_off_anywhere_the_same_call_goes_on(after: bool, by_copy: bool, minu
     assert n > (10 if by_copy else 2)
 
 
+def test_a_copy_that_was_cut_off_goes_after_a_day_and_no_other_does(world: World) -> None:
+    kept = take(world.tools, STREAM, "kept", by_copy=True)["directory"]
+    tools, _ = cut(world, 5, after=True)
+    with pytest.raises(CutOff):
+        take(tools, STREAM, "before", by_copy=True)
+    [half] = set(world.hdfs.list(f"{PATHS.base}/savepoint")) - {kept}
+    for hours, goes in ((23, False), (2, True)):
+        world.ms += hours * HOUR_MS
+        for path in (kept, half):
+            world.hdfs.directory_times.setdefault(PATHS.savepoint_copy(path), world.now_ms() - hours * HOUR_MS)
+        take(world.tools, STREAM, f"later-{hours}", by_copy=True)
+        assert (half in world.hdfs.list(f"{PATHS.base}/savepoint")) is not goes
+    assert kept in world.hdfs.list(f"{PATHS.base}/savepoint")
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("by_copy", [False, True])
 def test_a_drop_that_was_cut_off_is_finished_by_the_next(after: bool, by_copy: bool) -> None:
