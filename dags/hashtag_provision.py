@@ -4,6 +4,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, task
 
 from deploy.airflow import forms, work
+from deploy.airflow.state import STREAMS
 
 DOC = """
 ### What it does
@@ -29,7 +30,8 @@ with DAG("hashtag_provision", description="Directories, snapshots and release of
          catchup=False, doc_md=DOC, tags=["hashtide", "setup"], params={"stream": forms.stream()},
          max_active_runs=1, default_args={"owner": "hashtide", "retries": 5, "retry_delay": 60}):
 
-    @task
+    # Not of hashtag_stream's task: an asset that Airflow takes for inactive fails the task before it begins.
+    @task(inlets=[STREAMS])
     def provision(params: dict | None = None) -> list[str]:
         return work.provision_stream((params or {})["stream"])
 

@@ -11,34 +11,49 @@ DOC = """
 Submits the stream to YARN, or adopts the driver that runs already, and holds it: the task is deferred as long as the
 stream runs, and submits it again when its application ends. One run holds a stream; another ends at once as skipped.
 
+Mode `resume` goes on from the checkpoint, at once. Modes `savepoint` and `fresh` say what they will do and wait for
+approval under *Required Actions*; then the stream stops, the next generation is opened, and it runs again. Rejected, or
+not answered within a day, nothing is changed.
+
 ### When not to use it
 * To stop a stream: `deploy/hashtide stream stop --stream NAME`. It finishes its batch, and this task succeeds.
 * To change parameters of a running stream: stop it, then trigger with the new ones.
 * For a stream that was never provisioned: run `hashtag_provision` first.
+* Mode `fresh` for a stream that merely fails: what it would count again is dropped, or left to a backfill.
 
 ### States
 | state | meaning |
 | --- | --- |
-| deferred | the stream is held; *YARN application* and *Spark UI* lead to it; restarts stay in the same try |
+| deferred | the stream is held; restarts stay in the same try |
+| awaiting input | a savepoint or a fresh start waits for approval; the stream goes on meanwhile |
 | success | somebody asked for its end, and it ended |
-| skipped | another run holds the stream, or took it over |
-| failed | parked: the restarts are used up, or another try cannot help. The last line of the log says why |
-| up for retry | the worker was lost; the next try adopts the application |
+| skipped | another run holds the stream, or took it over, or it was not approved: XCom `outcome` and the note say so |
+| failed | parked, or a parameter is not allowed. The last line of the log, XCom `outcome` and the run's note say why |
+| up for retry | the worker was lost; the next try adopts the application, or goes on with what was approved |
+
+*YARN application*, *Spark UI*, *Driver logs* (of the newest attempt) and *Checkpoint* lead on while it is deferred. How
+the stream is stands in XCom `health`, and for all streams in the state store of asset `hashtide_streams`: when the
+verdict changes, and every two minutes.
 
 Clearing the task restarts the driver. Marking it failed, success or skipped kills the driver and keeps it stopped.
 Airflow's own restarts leave the driver alone; if nobody holds the stream for 90 s, the watchdog starts a run that does.
 
 ### At night
-1. `deploy/hashtide stream status --stream NAME` says what is wrong in one line.
-2. Failed with `bad_configuration`, `missing_class` or `incompatible_checkpoint`: mend that, then trigger this DAG.
-   A trigger gives it a new budget of restarts. It goes on from its checkpoint; nothing is lost while landing is kept.
-3. Failed with `ends within 10 min`: look at the application's log by the button; memory and a bad node come first.
-4. Deferred, and the log says `waiting`: HDFS or YARN is down. Mend that; the stream comes back by itself.
+A parked stream is down until a person says how it goes on, and there are three ways; none needs a hand in a database:
+
+1. Resume: mend the cause, then trigger this DAG with mode `resume`. It has a new budget of restarts and goes on from
+   its checkpoint; nothing is lost while landing is kept.
+2. Roll back: trigger with mode `savepoint` and the name of one (`deploy/hashtide checkpoint list --stream NAME`).
+3. Leave it: `deploy/hashtide stream stop --stream NAME`.
+
+Which one: `bad_configuration`, `missing_class` are mended by 1; `incompatible_checkpoint` and a batch that fails again
+and again by 1 with the earlier release, or by 2. After `ends within 10 min` look at *Driver logs*; memory, a bad node
+come first. Deferred, and the log says `waiting`: HDFS or YARN is down. Mend that; the stream comes back by itself.
 """
 
 with DAG("hashtag_stream", description="Submit a stream and keep it running", schedule=None, catchup=False, doc_md=DOC,
          tags=["hashtide", "stream"], params=forms.streaming(),
-         # More than the people who may press at once: a run that finds a holder must not queue behind it.
+         # More than may ever press at once: a run that finds a holder ends, and must not queue behind it.
          max_active_runs=1_000, allowed_run_types=["manual", "operator_triggered"],
          # A lost worker, not an ended driver: that is restarted within a try.
          default_args={"owner": "hashtide", "retries": 3, "retry_delay": 30}) as dag:

@@ -47,6 +47,8 @@ class HashtagStreamOperator(Approval):
         self.trigger_seconds, self.max_files, self.watermark_minutes = trigger_seconds, max_files, watermark_minutes
 
     def execute(self, context: Context) -> None:
+        # Airflow asks for the links whenever a step ends, and logs an error for each that it does not find.
+        context["ti"].xcom_push(key=links.KEY, value={})
         self.begin(context, 0)
 
     def begin_again(self, context: Context, event: dict[str, Any]) -> None:
@@ -137,17 +139,19 @@ class HashtagStreamOperator(Approval):
 
     def parked(self, made: Launcher, context: Context, what: str, reason: str) -> NoReturn:
         """A person has to look: the reason, the driver's last error, and the three ways on."""
+        reason = health.one_line(reason)
         try:
             told = health.health(made, self.stream).parked or health.parked(self.stream, reason)
         except HashtideError:
             told = health.parked(self.stream, reason)
+        told |= {"reason": reason, "next_steps": outcome.ways_on(self.stream)}
         outcome.tell(made, context, "parked" if what == "park" else what, told)
-        steps = "\n".join(health.parked_lines(told))
-        self.log.error("stream %s: %s\n%s", self.stream, reason, steps)
-        ways = f"Resume, roll back or stop; resume is to trigger hashtag_stream again: {told['next_steps']['resume']}"
+        lines = [f"last error: {told['error']}", *(f"{name}: {text}" for name, text in told["next_steps"].items())]
+        self.log.error("stream %s: %s\n%s", self.stream, reason, "\n".join(lines))
         if what == "park":
-            self.say(made, "park", reason, ways)
-        raise AirflowFailException(f"stream {self.stream}: {reason}. {ways}")
+            self.say(made, "park", reason, f"To resume {told['next_steps']['resume']}")
+        raise AirflowFailException(f"stream {self.stream}: {reason}. To resume {told['next_steps']['resume']}; to roll "
+                                   "back or stop see above")
 
     def restart(self, made: Launcher, holder: str, reason: str, context: Context, put_off: int) -> NoReturn:
         try:

@@ -22,7 +22,7 @@ _NOTE_CHARACTERS = 1_000
 def tell(made: Launcher, context: Context, what: str, told: dict[str, Any]) -> None:
     """Best effort: an Airflow that takes no note must not change how the run ends.
 
-    `what`: parked, superseded, rejected; `told`: {"reason", "next_steps": {name: command}, ...}.
+    `what`: parked, superseded, rejected; `told`: {"reason", "next_steps": {name: what to do}, ...}.
     """
     ti = context["ti"]
     ti.xcom_push(key=KEY, value={"what": what, **told})
@@ -37,7 +37,15 @@ def tell(made: Launcher, context: Context, what: str, told: dict[str, Any]) -> N
 def note(what: str, told: dict[str, Any]) -> str:
     """Markdown. A reason may be anybody's text: indented it is shown as it is, whatever it has in it."""
     reason = " ".join(str(told.get("reason") or "").split())
-    steps = [f"* {name}: `{command}`" for name, command in (told.get("next_steps") or {}).items()]
+    steps = [f"* {name}: {text}" for name, text in (told.get("next_steps") or {}).items()]
     after = "\n\n" + "\n".join(steps) if steps else ""
     head = f"**{what}**\n\n    "
     return head + reason[:_NOTE_CHARACTERS - len(head) - len(after)] + after
+
+
+def ways_on(stream: str) -> dict[str, str]:
+    """From a park, in Airflow."""
+    return {"resume": f"mend the cause, then trigger hashtag_stream with stream = {stream}, mode = resume",
+            "roll back": f"trigger hashtag_stream with stream = {stream}, mode = savepoint; the names are in "
+                         f"`deploy/hashtide checkpoint list --stream {stream}`",
+            "stop": f"`deploy/hashtide stream stop --stream {stream}`; it stays down"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -26,7 +26,7 @@ from deploy.observation import Observation
 
 log = logging.getLogger(__name__)
 
-#: Must be among the inlets or outlets of some task, else Airflow takes it for orphaned.
+#: Among the inlets of hashtag_provision's task: Airflow drops the state of an asset that no DAG knows.
 STREAMS = Asset(name="hashtide_streams", uri="hashtide://streams")
 #: The XCom of the task.
 HEALTH = "health"
@@ -40,7 +40,7 @@ class Published:
 
     said: tuple[Any, ...] = ()
     at_ms: int = 0
-    failed: str = field(default="")
+    failed: str = ""
 
     async def publish(self, ti: Any, found: Health, seen: Observation, cluster: Cluster) -> None:
         """Never raises, and takes no longer than TIMEOUT_S. `ti`: None where Airflow gives the trigger none."""

@@ -39,7 +39,8 @@ def add_to(verbs: Any) -> None:
     submit.add_argument("--mode", choices=tuple(MODES), default=RESUME, help="where it goes on from: all but resume "
                         "wait for approval in Airflow (default: %(default)s)")
     submit.add_argument("--savepoint", default="", metavar="NAME", help="for mode savepoint")
-    submit.add_argument("--reason", default="", help="kept with the launch; `stream status` shows it")
+    submit.add_argument("--why", dest="reason", default="", metavar="TEXT",
+                        help="kept with the launch; `stream status` shows it")
     submit.add_argument("--release", default="", help="a release in HDFS (default: this checkout's)")
     submit.add_argument("--no-airflow", action="store_true",
                         help="submit from here; nobody restarts it when YARN gives it up")

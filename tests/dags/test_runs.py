@@ -1,6 +1,8 @@
 """Whole DAG runs by dag.test(): Airflow's own task runner, trigger and mapping, on SQLite."""
 from __future__ import annotations
 
+import sys
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import pytest
 
 from deploy import holding, supervisor
 from deploy.errors import HashtideError
+from deploy.launch import INTENT_TIMEOUT_MS
 from spark_apps.contract import HOUR_MS, hour_name
 from tests.fakes.batches import PATHS, STREAM, Batches
+from tests.fakes.checkpoints import lived
 from tests.fakes.world import RELEASE
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +59,52 @@ def test_a_stream_is_held_restarted_and_stopped_in_one_try(world: Batches, dags:
                            "Spark UI": "http://rm:3/proxy/application_1_0002/",
                            "Driver logs": "http://rm:3/cluster/app/application_1_0002",
                            "Checkpoint": "http://nn:2/explorer.html#/hashtide/streams/a/checkpoint/g0001"}
+
+
+@pytest.mark.parametrize("answer,state,generations", [("Approve", "success", 2), ("Reject", "skipped", 1)])
+def test_a_restore_waits_in_airflow_for_a_person(world: Batches, dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+                                                 answer: str, state: str, generations: int) -> None:
+    world.provision()
+    lived(world, 3)
+    world.hdfs.create_snapshot(PATHS.base, "savepoint-monday")
+    world.ms += INTENT_TIMEOUT_MS
+    world.after(200, lambda: supervisor.stop(world.tools, STREAM, "someone"))
+    world.after(210, lambda: [setattr(app, "to_ms", world.ms) for app in world.rm.all])
+    conf = {"stream": STREAM, "release": RELEASE, "mode": "savepoint", "savepoint": "monday"}
+    seen = person(monkeypatch, answer)
+    done = dags["hashtag_stream"].test(run_conf=conf)
+    [task] = done.get_task_instances()
+    assert (str(task.state), task.try_number) == (state, 1)
+    assert seen["state"] == "awaiting_input"
+    assert "Restore of stream a from savepoint monday" in seen["body"]
+    assert len([name for name in world.hdfs.list(PATHS.generations) if name.endswith(".json")]) == generations
+    assert len(world.jobs) == generations - 1
+
+
+def person(monkeypatch: pytest.MonkeyPatch, option: str) -> dict[str, Any]:
+    """Somebody who opens Required Actions while dag.test waits for that, reads and answers; what it said there."""
+    from airflow import settings
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+    from airflow.models.hitl import HITLDetail
+
+    seen: dict[str, Any] = {}
+    really = time.sleep
+
+    def sleep(seconds: float) -> None:
+        if not sys._getframe(1).f_code.co_filename.endswith("/sdk/definitions/dag.py"):
+            return really(seconds)
+        session = settings.Session()   # dag.test's own: SQLite takes one writer
+        asked = session.query(HITLDetail).filter(HITLDetail.responded_at.is_(None)).one()
+        ti = asked.task_instance
+        seen.update(state=str(ti.state), subject=asked.subject, body=asked.body)
+        update_hitl_detail(ti.dag_id, ti.run_id, ti.task_id, UpdateHITLDetailPayload(chosen_options=[option]),
+                           SimpleAuthManagerUser(username="ada", role="admin"), session)
+        return session.commit()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    return seen
 
 
 def test_a_stream_that_was_not_provisioned_fails(world: Batches, dags: dict[str, Any]) -> None:

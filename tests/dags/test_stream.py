@@ -2,16 +2,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from deploy import lease, supervisor
-from deploy.airflow import links, notifier
+from deploy import health, lease, supervisor
+from deploy.airflow import links, notifier, outcome
 from deploy.airflow.operator import HashtagStreamOperator
 from deploy.airflow.trigger import MAX_FAULTS, QUIET_S, StreamTrigger
-from deploy.errors import HashtideError
+from deploy.config import Airflow
+from deploy.errors import HashtideError, Unreachable
 from spark_apps.contract import StreamPaths
 from tests.fakes.batches import PATHS, STREAM, Batches
 from tests.fakes.world import RELEASE
@@ -169,13 +171,71 @@ def test_a_restart_keeps_the_release_it_was_launched_with(world: Batches, task: 
 
 def test_a_stream_that_keeps_dying_is_parked_with_reason_and_next_step(world: Batches, task: Any) -> None:
     held = task().execute()
-    with pytest.raises(AirflowFailException, match="5 ends within 10 min.*trigger hashtag_stream again"):
+    with pytest.raises(AirflowFailException, match="5 ends within 10 min.*trigger hashtag_stream with stream = a"):
         for epoch in range(1, 7):
             world.after(20, lambda epoch=epoch: die(world, epoch))
             held.go_on()
     assert held.events[-1]["what"] == "park"
     assert held.desired == "parked"
     assert not lease.held_by(world.tools, STREAM)
+
+
+def test_a_parked_streams_task_shows_why_and_the_three_ways_on(world: Batches, task: Any,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: dict[str, str] = {}
+    monkeypatch.setattr(outcome.AirflowApi, "note", lambda self, dag, run, text: notes.update({f"{dag}/{run}": text}))
+    cluster = replace(world.tools.cluster, airflow=Airflow("http://airflow"))
+    monkeypatch.setattr(world.tools, "cluster", cluster)
+    held = task().execute()
+    error = "ClassNotFoundException: io.delta\n](javascript:1) <b>**x**"
+    die(world, 1, error)
+    with pytest.raises(AirflowFailException, match="ClassNotFoundException.*To resume mend the cause, then trigger"):
+        held.go_on()
+    told = held.ti.pushed[outcome.KEY]
+    assert (told["what"], "ClassNotFoundException: io.delta" in told["error"]) == ("parked", True)
+    assert [text for text in told["next_steps"].values()
+            if "mode = resume" in text or "mode = savepoint" in text or "stream stop --stream a`" in text] == [
+        told["next_steps"][name] for name in ("resume", "roll back", "stop")]
+    note = notes["hashtag_stream/run1"].splitlines()
+    assert note[0] == "**parked**"
+    assert [line for line in note if "javascript" in line or "<b>" in line] == [note[2]]
+    assert note[2].startswith("    "), "anybody's text is shown as it is"
+    assert note[4:] == [f"* {name}: {text}" for name, text in told["next_steps"].items()]
+
+
+@pytest.mark.parametrize("way", ["resume", "stop"])
+def test_from_a_park_it_goes_on_by_each_way_without_a_hand_in_the_database(world: Batches, task: Any,
+                                                                          way: str) -> None:
+    held = task().execute()
+    die(world, 1, "ClassNotFoundException: io.delta")
+    with pytest.raises(AirflowFailException):
+        held.go_on()
+    if way == "stop":
+        supervisor.stop(world.tools, STREAM, "command line")
+        assert health.health(world.tools, STREAM).ok
+    again = task(run_id="run2").execute()
+    assert (again.trigger.epoch, again.desired) == (2, "running")
+    for _ in range(4):
+        world.sleep(5)
+        assert again.trigger.poll() is None, "what it was parked for is over and done with"
+
+
+def test_a_note_is_not_longer_than_airflow_takes() -> None:
+    told = {"reason": "x" * 5_000, "next_steps": outcome.ways_on("a")}
+    assert len(outcome.note("parked", told)) <= 1_000
+    assert outcome.note("parked", told).endswith(outcome.ways_on("a")["stop"])
+
+
+def test_an_airflow_that_takes_no_note_changes_nothing(world: Batches, task: Any,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    def note(*_: Any) -> None:
+        raise Unreachable("Airflow does not answer")
+
+    monkeypatch.setattr(outcome.AirflowApi, "note", note)
+    monkeypatch.setattr(world.tools, "cluster", replace(world.tools.cluster, airflow=Airflow("http://airflow")))
+    task().execute()
+    with pytest.raises(AirflowSkipException, match="run1#1 holds stream a already"):
+        task(run_id="run2").execute()
 
 
 def test_a_park_survives_the_triggerer_that_decided_it(world: Batches, task: Any) -> None:
@@ -251,7 +311,7 @@ def test_yarn_and_hdfs_out_of_order_at_the_start_put_the_launch_off(world: Batch
 def test_a_failing_submission_is_put_off_not_failed(world: Batches, task: Any) -> None:
     world.fails = "java.net.ConnectException: Connection refused"
     held = task().execute()
-    assert (held.trigger.put_off, held.ti.pushed) == (1, {})
+    assert (held.trigger.put_off, held.ti.pushed) == (1, {links.KEY: {}})
     held.go_on()
     world.fails = ""
     held.go_on()
