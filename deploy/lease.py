@@ -23,7 +23,7 @@ _LOOKED_AT = 8
 class Lease:
     """The newest one; `holder` is empty where nobody has it.
 
-    `taken_ms`: when the holder got it; `since_ms`: from when on it was renewed without a gap.
+    `taken_ms`: when a task that begins got it; `since_ms`: from when on it was renewed without a gap.
     """
 
     number: int = 0
@@ -42,7 +42,7 @@ def hold(tools: Launcher, stream: str, holder: str, epoch: int) -> str:
         found = newest(tools, stream)
         if found.holder != holder and found.fresh(tools.now_ms()):
             return found.holder
-        if succeed(tools, stream, found, holder, epoch):
+        if succeed(tools, stream, found, holder, epoch, begins=False):
             return ""
 
 
@@ -90,14 +90,17 @@ def _read(tools: Launcher, stream: str, number: int) -> Lease:
                  int(said.get("taken_ms") or 0))
 
 
-def succeed(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int) -> bool:
-    """Renews the holder's own, or makes the one after `found`; False where somebody else made that."""
+def succeed(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int, begins: bool = True) -> bool:
+    """Renews the holder's own, or makes the one after `found`; False where somebody else made that.
+
+    `begins`: it is to say next that the stream should run; one that finds its lease lapsed says nothing.
+    """
     paths = StreamPaths(stream, tools.cluster.root)
     now = tools.now_ms()
     ours = found.holder == holder
     seen = ours and found.since_ms and now - found.time_ms < BLIND_MS
     said = {"holder": holder, "epoch": epoch, "time_ms": now, "since_ms": found.since_ms if seen else now,
-            "taken_ms": found.taken_ms if ours else now}
+            "taken_ms": found.taken_ms if ours else now if begins else 0}
     if ours:
         tools.hdfs.write_json(paths.holder(found.number), said)
         return True

@@ -1,4 +1,4 @@
-"""The whole supervision at once, as tests/unit/test_supervision_interleaved.py has it, by the real operator and trigger.
+"""The whole supervision at once, as the unit layer has it under the same name, by the real operator and trigger.
 
 HASHTIDE_SEED=<n> plays one run again; HASHTIDE_RUNS plays more than usual.
 """
@@ -44,7 +44,8 @@ class RealTask:
         except TaskDeferred as deferred:
             self.deferrals += 1
             said = deferred.trigger.serialize()[1]
-            assert deferred.method_name == ("resume" if said["begun"] else "begin_again")
+            if deferred.method_name != ("resume" if said["begun"] else "begin_again"):
+                raise AssertionError(deferred.method_name) from None
             return Held(**{name: said[name] for name in Held.__dataclass_fields__})
         except AirflowSkipException as skipped:
             return "skipped", str(skipped)

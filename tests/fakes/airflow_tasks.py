@@ -343,7 +343,7 @@ class Airflow:
         """on_kill of the deferred task's trigger; a triggerer that is away never calls it."""
         if self.rng.random() < 0.1:
             return
-        held = replace(run.held) if run.held else Held("")
+        held, number = replace(run.held) if run.held else Held(""), run.try_number
 
         def body() -> None:
             tools, until = self.launcher(), self.world.ms + 25_000
@@ -351,7 +351,7 @@ class Airflow:
                 try:
                     done = self.task.abandon(held, tools)
                     self.world.told(f"on_kill of {held.holder}: {done}")
-                    if wished and "is stopped" in done:
+                    if wished and "is stopped" in done and run.try_number == number:   # not cleared since
                         self.stopped()
                 except CutOff:
                     return

@@ -73,6 +73,15 @@ def test_who_comes_while_another_has_taken_the_stream_and_not_yet_said_running_i
     assert event and event.what == "superseded"
 
 
+def test_a_holder_that_finds_the_lease_of_a_stopped_stream_free_does_not_keep_others_from_it() -> None:
+    world = World()
+    supervisor.stop(world.tools, STREAM, who="operator")
+    world.ms += 1
+    lease.hold(world.tools, STREAM, FIRST, 0)   # its triggerer was away, and knows nothing of the stop yet
+    assert holding.begin(world.tools, SPEC, "hashtag_stream/run2#1") is None
+    assert state(world) == "running"
+
+
 def test_who_comes_while_the_holder_of_a_stopped_stream_is_on_its_way_out_takes_over(world: World) -> None:
     world.ms += 1
     supervisor.stop(world.tools, STREAM, who="operator")
