@@ -186,3 +186,10 @@ def test_whoever_marked_a_task_had_the_last_word(server: Server, api: AirflowApi
 
 def test_nobody_marked_a_task_of_a_run_that_is_gone(server: Server, api: AirflowApi) -> None:
     assert api.marked_by("d", "gone", "hold") == ""
+
+
+def test_a_note_goes_to_the_run_and_to_nothing_else_of_it(server: Server, api: AirflowApi) -> None:
+    path = "/api/v2/dags/d/dagRuns/manual__2026%2B00%3A00?update_mask=note"
+    server.answers[("PATCH", path)] = (200, {})
+    api.note("d", "manual__2026+00:00", "**parked**")
+    assert server.asked[-1] == ("PATCH", path, {"note": "**parked**"})
