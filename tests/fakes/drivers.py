@@ -62,8 +62,10 @@ class Files(files.Files):
         self._check()
         if path.startswith(PATHS.landing):
             ms = self.world.now_ms() - 60_500
-            found = {f"{ms:013d}-{ms:013d}-x-1.jsonl": {"modificationTime": ms}}
-            return found if path == PATHS.landing_hour(ms) else {}
+            day, _, hour = PATHS.landing_hour(ms).removeprefix(f"{PATHS.landing}/").partition("/")
+            inside = {PATHS.landing: day, f"{PATHS.landing}/{day}": hour,
+                      PATHS.landing_hour(ms): f"{ms:013d}-{ms:013d}-x-1.jsonl"}
+            return {inside[path]: {"modificationTime": ms}} if path in inside else {}
         return {name: self.status(f"{path}/{name}") or {} for name in self.list(path)}
 
     def status(self, path: str) -> dict[str, Any] | None:
