@@ -40,7 +40,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--day-hours", type=whole(data.HOURS), default=data.HOURS, metavar="N",
                       help="hours that are sealed in one application, 0 to leave it out (default: %(default)s)")
     verb.add_argument("--soak", type=positive, default=0, metavar="MINUTES",
-                      help="then let a stream run so long, and look at its memory")
+                      help="then let a stream run so long, and look at its memory; state grows for the first 15")
     verb.add_argument("--check", action="store_true", help="exit 1 where an aim is not met")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import StreamingQueryProgress
+from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_apps import hashtag_stream
 from spark_apps.args import StreamArgs
@@ -43,7 +44,15 @@ def soak(spark: SparkSession, root: Path, minutes: float) -> list[dict[str, Any]
                 break   # it raises where the stream has failed
         return samples
     finally:
+        rest(query)
         query.stop()
+
+
+def rest(query: StreamingQuery, timeout_s: float = 60.0) -> None:
+    """Until it is between two batches: Spark writes pages about one that is interrupted."""
+    deadline = time.monotonic() + timeout_s
+    while query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def sample(spark: SparkSession, at_s: float, last: StreamingQueryProgress | None) -> dict[str, Any]:
