@@ -347,12 +347,13 @@ class Airflow:
 
         def body() -> None:
             tools, until = self.launcher(), self.world.ms + 25_000
+            beside = any(self.asking(run) for run in self.runs)   # who asks meanwhile may come after its word
             while self.world.ms < until:
                 try:
                     done = self.task.abandon(held, tools)
                     self.world.told(f"on_kill of {held.holder}: {done}")
                     if wished and "is stopped" in done and run.try_number == number:   # not cleared since
-                        self.stopped()
+                        self.wish("either") if beside else self.stopped()
                 except CutOff:
                     return
                 except HashtideError:
