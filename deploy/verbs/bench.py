@@ -19,7 +19,7 @@ from deploy.bench.feed import Feed
 from deploy.bench.report import missed, report
 from deploy.errors import BadUse, HashtideError
 from deploy.verbs.common import add_verb, dump, positive
-from deploy.verbs.shell import _LOG4J, LOOPBACK
+from deploy.verbs.shell import LOG4J, LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +110,7 @@ def scratch() -> Iterator[Path]:
 
 def child(words: Sequence[str], place: Path) -> Any:
     """Runs a module of spark_apps, which may not be imported from here; its progress goes to our stderr."""
-    (place / "log4j2.properties").write_text(_LOG4J)
+    (place / "log4j2.properties").write_text(LOG4J)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
                    "SPARK_CONF_DIR": str(place), "SPARK_LOCAL_IP": LOOPBACK}
     process = subprocess.Popen([sys.executable, "-P", "-m", *words], env=environment, stdout=subprocess.PIPE,

@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 _TERMINAL = ("TERM", "COLUMNS", "LINES", "INPUTRC", "HASHTIDE_HOME", "HASHTIDE_INSTANCE")
 # Spark tells how it starts; whoever types wants to know only what went wrong. Without the second logger Spark would set
 # the first one's level itself, and say so.
-_LOG4J = """\
+LOG4J = """\
 rootLogger.level = error
 logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
 logger.gateway.level = error
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
                      f"`deploy/hashtide stream provision --stream {args.stream}` makes one")
     conf_dir = config.home() / "shell" / "conf"
     conf_dir.mkdir(parents=True, exist_ok=True)
-    (conf_dir / "log4j2.properties").write_text(_LOG4J)
+    (conf_dir / "log4j2.properties").write_text(LOG4J)
     sys.stdout.flush()
     # In our place: what a terminal sends, and the exit code, are then the session's own.
     os.execve(sys.executable, command(cluster, args), environment(cluster, conf_dir, args.yarn))  # noqa: S606
