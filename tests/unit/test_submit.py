@@ -49,6 +49,14 @@ def test_tags_queue_python_and_jars_come_from_job_and_cluster() -> None:
     assert conf["spark.yarn.submit.waitAppCompletion"] == "false"
 
 
+@pytest.mark.parametrize("kind", ["stream", "batch"])
+def test_drivers_and_executors_outlast_a_namenode_that_is_away(kind: str) -> None:
+    conf = settings(submit.build_command(CLUSTER, job(kind)))
+    assert conf["spark.hadoop.dfs.client.retry.policy.enabled"] == "true"
+    sleeps = list(map(int, conf["spark.hadoop.dfs.client.retry.policy.spec"].split(",")))   # ms, times, ms, times
+    assert sum(ms * times for ms, times in zip(sleeps[::2], sleeps[1::2], strict=True)) >= 600_000
+
+
 def test_the_cluster_files_own_settings_win() -> None:
     assert settings(submit.build_command(CLUSTER, job()))["spark.ui.enabled"] == "false"
 
