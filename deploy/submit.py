@@ -26,8 +26,8 @@ _KEPT_LOGS = 50
 _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "JAVA_HOME", "KRB5_CONFIG",
            "KRB5CCNAME")
 
-#: Drivers and executors outlast a NameNode that is away or in safe mode: 60 tries a second apart, then 120 of 5 s, 11 min
-#: in all. Without, the client gives up after 10 s and takes the driver along, and one in safe mode is not tried again.
+#: Drivers and executors outlast a NameNode that is away or in safe mode: 60 tries a second apart, then 120 of 5 s, so
+#: 11 minutes. Without, the client gives up after 10 s and takes the driver along, and safe mode is not waited for.
 #: https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/hdfs-default.xml
 _PATIENCE = {"spark.hadoop.dfs.client.retry.policy.enabled": "true",
              "spark.hadoop.dfs.client.retry.policy.spec": "1000,60,5000,120"}
