@@ -40,10 +40,10 @@ class Observation:
     others: tuple[Application, ...] = ()   # live ones of older epochs
     heartbeat: dict[str, Any] = field(default_factory=dict)   # of the newest epoch only
     overwritten: bool = False            # another epoch's driver has just written its own over it
-    result: dict[str, Any] = field(default_factory=dict)      # of the newest epoch
+    result: dict[str, Any] = field(default_factory=dict)      # of the newest attempt of this epoch that has ended
     stop_ms: int | None = None           # when its stop was asked for
     kill: dict[str, Any] = field(default_factory=dict)        # why its kill was asked for
-    history: tuple[Restart, ...] = ()    # result and history are read only where no application lives
+    history: tuple[Restart, ...] = ()    # read only where no application lives
 
     @property
     def wanted(self) -> bool:
@@ -84,7 +84,7 @@ def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
         intent_ms(hdfs, paths, epoch) if epoch else 0, mine[-1] if mine else None,
         tuple(app for app in live if app.epoch(paths.stream) != epoch),
         beat if ours else {}, not ours and now - int(beat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS,
-        (hdfs.read_json(paths.result(epoch)) or {}) if epoch and over else {},
+        (hdfs.read_json(paths.result(epoch)) or {}) if epoch else {},
         int(stop["modificationTime"]) if stop else None,
         _word(hdfs.read_json(paths.kill(epoch))) if epoch else {},
         history(hdfs, paths) if over else ())
@@ -134,9 +134,11 @@ def _end(seen: Observation) -> Restart:
     app, beat = seen.app, seen.heartbeat
     at = (app.finished_ms if app else 0) or seen.now_ms
     evidence, kind = _evidence(seen)
-    commit = int(beat.get("commit_ms") or 0)
-    return Restart(seen.epoch, at, kind, evidence[:1000], app.id if app else "", beat.get("batch_id"),
-                   max(0, commit - app.started_ms) if app and commit else 0, commit)
+    commit, told = int(beat.get("commit_ms") or 0), bool(seen.result.get("error"))
+    return Restart(seen.epoch, at, kind, evidence[:1000], app.id if app else "",
+                   seen.result.get("batch_id") if told else beat.get("batch_id"),
+                   max(0, commit - app.started_ms) if app and commit else 0, commit,
+                   int(seen.result.get("tries") or 1) if told else 0)
 
 
 def _evidence(seen: Observation) -> tuple[str, str]:
@@ -192,3 +194,14 @@ def silent(seen: Observation, started_ms: int, since_ms: int = 0) -> bool:
 
 def _should_be_heard_of(seen: Observation) -> bool:
     return bool(seen.app and seen.app.state == "RUNNING") and seen.stop_ms is None and not seen.overwritten
+
+
+def failing(seen: Observation) -> tuple[str, str]:
+    """(error, class) where YARN's next attempt of the running application would only fail as those before it; both
+    empty where it may do better."""
+    error, beat = str(seen.result.get("error") or ""), seen.heartbeat
+    kind = restart_policy.classify(error)
+    better = int(beat.get("attempt") or 0) > int(seen.result.get("attempt") or 0) and beat.get("commit_ms")
+    if not error or better or not restart_policy.is_hopeless(kind, int(seen.result.get("tries") or 1)):
+        return "", ""
+    return error, kind

@@ -72,6 +72,7 @@ class Restart:
     batch_id: int | None = None          # last good batch
     healthy_ms: int = 0                  # from the start of the application to its last commit
     down_since_ms: int = 0               # last commit; the next epoch's first ends the downtime
+    tries: int = 0                       # attempts that failed so on this batch; 0 where the driver left no word
 
     def as_json(self) -> dict[str, Any]:
         raw = asdict(self)
@@ -147,12 +148,22 @@ def decide(history: Sequence[Restart], event: Event, now_ms: int, policy: Policy
     return Submit(last.time_ms + _delay_ms(ends, last, policy), f"{last.kind}: {last.evidence}"[:300])
 
 
+def is_hopeless(kind: str, tries: int, policy: Policy | None = None) -> bool:
+    """Whether what failed so often on one batch with one error of this class will fail for ever."""
+    return kind in FATAL or kind == "error" and tries >= (policy or Policy()).same_batch
+
+
 def _hopeless(spent: Sequence[Restart], last: Restart, policy: Policy) -> str:
     if last.kind in FATAL:
         return f"{last.kind}: {last.evidence}"[:400]
-    same = [r for r in spent[-policy.same_batch:] if r.signature == last.signature and r.batch_id is not None]
-    if len(same) == policy.same_batch and last.kind == "error":
-        return f"the batch after {last.batch_id} failed {len(same)} times with the same error: {last.evidence}"[:400]
+    tries = 0
+    for end in reversed(spent):
+        if end.signature != last.signature or end.batch_id is None and not end.tries:
+            break
+        tries += max(1, end.tries)
+    if is_hopeless(last.kind, tries, policy):
+        which = "first batch" if last.batch_id is None else f"batch after {last.batch_id}"
+        return f"the {which} failed {tries} times with the same error: {last.evidence}"[:400]
     return ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from deploy import desired, lease
 from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
-from deploy.observation import STALL_MS, Observation, decide, event, overdue_stop, quiet_too_long, silent
+from deploy.observation import STALL_MS, Observation, decide, event, failing, overdue_stop, quiet_too_long, silent
 from deploy.restart_policy import Decision, Park
 from deploy.yarn import Application
 from spark_apps.contract import LandingFile, StreamPaths
@@ -90,7 +90,7 @@ def ask_to_end(tools: Launcher, paths: StreamPaths, epoch: int, who: str, why: s
 def settle(tools: Launcher, seen: Observation) -> Decision:
     """Acts on what needs no new application, and returns what is decided: the caller submits, or ends.
 
-    Kills the application whose stop is overdue or that stalls, writes down an end, parks.
+    Kills the application whose stop is overdue, that stalls or only fails again; writes down an end, parks.
     """
     paths = StreamPaths(seen.stream, tools.cluster.root)
     decision = decide(seen)
@@ -105,6 +105,8 @@ def settle(tools: Launcher, seen: Observation) -> Decision:
             ask_to_end(tools, paths, seen.epoch, "supervisor", "launched while its stop was asked for")
         elif seen.wanted and (why := stalled(tools, seen)):
             kill(tools, paths, seen.app, why, "stalled")
+        elif seen.wanted and (said := failing(seen))[0]:
+            kill(tools, paths, seen.app, *said)
         return decision
     if seen.outlived and seen.stop_ms is None:
         # No kill can reach it; it ends after its batch, and what should run is submitted then.

@@ -172,7 +172,7 @@ class StreamPaths:
 
     def result(self, epoch: int) -> str:
         """How the newest attempt of this epoch ended: {"reason": "stop" | "fenced" | error class, "error": one
-        line, empty where nothing failed, "batch_id", ...}."""
+        line, empty where nothing failed, "batch_id", "tries", ...}."""
         return f"{self.progress}/result-{epoch:06d}.json"
 
     def seal_result(self, hour_ms: int) -> str:

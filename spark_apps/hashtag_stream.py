@@ -111,7 +111,7 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
         # A driver that is fenced has nothing to say any more: both files belong to its successor.
         with suppress(Fenced):
             _try(lambda: reporter.beat(now=True))
-        _try(lambda: files.write_json(args.paths.result(args.epoch), ended))
+        _try(lambda: files.write_json(args.paths.result(args.epoch), reporter.with_tries(ended)))
     log.info("ended: %s %s", ended["reason"], ended["error"])
     return 1 if ended["error"] else 0
 

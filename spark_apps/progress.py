@@ -28,6 +28,12 @@ class Files(Protocol):
 
     def read(self, path: str) -> bytes | None: ...
 
+    def read_json(self, path: str) -> dict[str, Any] | None: ...
+
+
+def _numbers(names: list[str]) -> list[int]:
+    return [int(name) for name in names if name.isdecimal()]
+
 
 def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
     """One batch out of Spark's StreamingQueryProgress; None where that tells of an idle trigger.
@@ -72,6 +78,7 @@ class Reporter:
     commit_ms: int | None = None
     late: int = 0
     duplicates: int = 0
+    committed: int | None = None                 # the last batch before this driver's
     _beat_ms: int = 0
     _hour: int = 0
     _lines: list[str] = field(default_factory=list)
@@ -79,8 +86,10 @@ class Reporter:
 
     def remember(self) -> None:
         """Writes down what the checkpoint tells of the last batches before this driver's; Spark forgets it in time."""
-        directory = f"{self.paths.checkpoint(self.generation)}/offsets"
-        numbers = sorted(int(name) for name in self.files.list(directory) if name.isdecimal())[-REMEMBERED:]
+        checkpoint = self.paths.checkpoint(self.generation)
+        directory = f"{checkpoint}/offsets"
+        self.committed = max(_numbers(self.files.list(f"{checkpoint}/commits")), default=None)
+        numbers = sorted(_numbers(self.files.list(directory)))[-REMEMBERED:]
         told = ((number, batch_of_offsets((self.files.read(f"{directory}/{number}") or b"").decode()))
                 for number in numbers)
         lines = [json.dumps({"batch_id": number, "watermark": spell(batch.watermark_ms),
@@ -123,8 +132,18 @@ class Reporter:
         return f"{generation_name(self.generation)}-{self.epoch:06d}.a{self.attempt}-{hour_name(at_ms)}.jsonl"
 
     def result(self, why: str, error: str = "") -> dict[str, Any]:
-        return {"reason": why, "error": error, "batch_id": self.last.get("batch_id"), "attempt": self.attempt,
-                "generation": self.generation, "application": self.application, "time_ms": self.clock.now_ms()}
+        """How this attempt ended; `batch_id`: the last one that was committed, by whichever driver."""
+        return {"reason": why, "error": error, "batch_id": self.last.get("batch_id", self.committed),
+                "attempt": self.attempt, "generation": self.generation, "application": self.application,
+                "time_ms": self.clock.now_ms()}
+
+    def with_tries(self, ended: dict[str, Any]) -> dict[str, Any]:
+        """The same and `tries`: how many attempts of this epoch have failed so on this batch, one after another."""
+        if not ended["error"]:
+            return ended
+        before = self.files.read_json(self.paths.result(self.epoch)) or {}
+        again = all(before.get(name) == ended[name] for name in ("error", "batch_id"))
+        return {**ended, "tries": 1 + (int(before.get("tries") or 0) if again else 0)}
 
     def _now(self, at: int) -> dict[str, Any]:
         batch_s = self.last.get("batch_s")

@@ -1,6 +1,7 @@
-"""python -m tests.cluster.cut_off CLUSTER.ini STREAM N: a launch that is killed before its Nth call; its calls with 0.
+"""python -m tests.cluster.cut_off CLUSTER.ini STREAM N: a launch that is killed before its Nth call.
 
-A call is one to HDFS, to the ResourceManager, or the start of spark-submit.
+A call is one to HDFS, to the ResourceManager, or the start of spark-submit. With 0 none is killed, and the number of
+the call after that start is printed: what follows is waiting, as long as it takes.
 """
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from typing import Any
 from deploy import config, hdfs, submit, yarn
 from deploy.launch import Launcher, StreamSpec
 
-calls = 0
+calls = started = 0
 
 
 def counted(at: int, call: Any) -> Any:
     def counting(*args: Any, **kwargs: Any) -> Any:
-        global calls
+        global calls, started
         calls += 1
+        if call is submit.start:
+            started = calls
         if calls == at:
             os.kill(os.getpid(), signal.SIGKILL)
         return call(*args, **kwargs)
@@ -41,7 +44,7 @@ def main() -> None:
     made = Launcher(cluster, Counted(hdfs.Client(cluster), at),  # type: ignore[arg-type]
                     Counted(yarn.Client(cluster), at), counted(at, submit.start))  # type: ignore[arg-type]
     made.launch(StreamSpec(stream), "drill", "cut off")
-    print(calls)
+    print(started + 1)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from deploy.observation import (
     Observation,
     decide,
     event,
+    failing,
     history,
     observe,
     overdue_stop,
@@ -71,6 +72,28 @@ def test_a_look_means(what: dict[str, Any], expected: str) -> None:
 def test_an_end_has_a_class_and_evidence(what: dict[str, Any], kind: str, evidence: str) -> None:
     end = event(seen(**what)).restart
     assert end and (end.epoch, end.kind, end.evidence) == (3, kind, evidence)
+
+
+THREE = {"error": "boom", "tries": 3, "attempt": 3, "batch_id": 41}
+
+
+@pytest.mark.parametrize("result,beat,said", [
+    (THREE, {}, ("boom", "error")), ({**THREE, "tries": 2}, {}, ("", "")), ({}, {}, ("", "")),
+    (THREE, {"attempt": 4}, ("boom", "error")),               # it has begun, and committed nothing
+    (THREE, {"attempt": 4, "commit_ms": NOW}, ("", "")),      # this one does better
+    (THREE, {"attempt": 3, "commit_ms": NOW}, ("boom", "error")),
+    ({**THREE, "error": "ImportError: x", "tries": 1}, {}, ("ImportError: x", "missing_class")),
+    ({**THREE, "error": "Connection refused"}, {}, ("", ""))])
+def test_yarns_next_attempt_is_not_awaited_where_it_would_only_fail_again(
+        result: dict[str, Any], beat: dict[str, Any], said: tuple[str, str]) -> None:
+    assert failing(seen(app=RUNNING, result=result, heartbeat=beat)) == said
+
+
+def test_an_end_says_on_which_batch_how_many_attempts_failed() -> None:
+    killed = event(seen(app=FAILED, result=THREE, kill={"why": "boom", "class": "error"})).restart
+    assert killed and (killed.kind, killed.evidence, killed.batch_id, killed.tries) == ("error", "boom", 41, 3)
+    silent = event(seen(app=FAILED, heartbeat={"batch_id": 7})).restart
+    assert silent and (silent.batch_id, silent.tries) == (7, 0)
 
 
 @pytest.mark.parametrize("beat_s,intent_s,app,expected", [

@@ -168,3 +168,23 @@ def test_a_first_driver_has_nothing_to_remember() -> None:
     files = Files()
     reporter(files, Time()).remember()
     assert not files.data
+
+
+def test_attempts_of_an_epoch_that_fail_alike_are_counted() -> None:
+    files = Files()
+    for attempt, error, tries in ((1, "boom", 1), (2, "boom", 2), (3, "bang", 1), (4, "bang", 2)):
+        made = Reporter(files, PATHS, 1, 7, attempt, 10)
+        ended = made.with_tries(made.result("error", error))
+        assert ended["tries"] == tries
+        files.write_json(PATHS.result(7), ended)
+    asked = reporter(files, Time()).result("stop")
+    assert reporter(files, Time()).with_tries(asked) == asked
+
+
+def test_the_last_good_batch_of_a_driver_that_commits_none_is_its_predecessors() -> None:
+    files, time = Files(), Time()
+    for number in (8, 9, 10):
+        files.replace(f"{PATHS.checkpoint(1)}/commits/{number}", b"v1")
+    made = reporter(files, time)
+    made.remember()
+    assert made.result("error", "boom")["batch_id"] == 10

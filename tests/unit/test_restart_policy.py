@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.restart_policy import MINUTE_MS, Done, Event, Park, Policy, Restart, Submit, Wait, classify, decide
@@ -85,6 +87,18 @@ def test_the_same_batch_failing_three_times_with_the_same_error_parks() -> None:
     decision = decided(*same)
     assert isinstance(decision, Park)
     assert "batch after 41" in decision.reason
+
+
+@pytest.mark.parametrize("batch,tries,parks", [
+    (41, [3], True), (None, [3], True), (41, [2], False), (41, [1, 2], True), (None, [2, 1], True),
+    (None, [0, 0, 0], False)])   # without a word of the driver nobody knows that it was the batch
+def test_attempts_that_fail_alike_count_as_ends_do(batch: int | None, tries: list[int], parks: bool) -> None:
+    ends = [replace(died(n, 55 - 15 * n, batch=batch), tries=many) for n, many in enumerate(tries)]
+    decision = decided(*ends)
+    assert isinstance(decision, Park) is parks
+    if isinstance(decision, Park):
+        which = "first batch" if batch is None else "batch after 41"
+        assert decision.reason == f"the {which} failed 3 times with the same error: boom"
 
 
 def test_three_deaths_at_different_batches_do_not_park() -> None:

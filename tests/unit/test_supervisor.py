@@ -230,6 +230,17 @@ def test_a_driver_that_stands_still_is_stalled_whether_files_wait_or_not(world: 
         "why": "no heartbeat for 41 s", "class": "stalled", "time_ms": world.now_ms()}
 
 
+def test_an_application_whose_attempts_fail_alike_is_killed_and_its_stream_parked(world: World) -> None:
+    app = running(world)
+    world.hdfs.write_json(PATHS.result(3), {"error": "boom 7", "tries": 3, "attempt": 3, "batch_id": 41})
+    settle(world)
+    assert world.rm.killed == [app.id]
+    settle(world)
+    desired = world.hdfs.read_json(PATHS.desired) or {}
+    assert (desired["state"], desired["why"]) == (
+        "parked", "the batch after 41 failed 3 times with the same error: boom 7")
+
+
 # killed
 
 def test_only_the_own_epochs_application_is_killed(world: World) -> None:
