@@ -1,9 +1,10 @@
-"""What is emerging, worked out tag by tag and window by window with exact integers and 50 digits."""
+"""What is emerging, worked out tag by tag and window by window in integers, fractions and 50 digits."""
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import NamedTuple
 
 from tests.oracle.counting import Key
@@ -17,7 +18,7 @@ class Trend(NamedTuple):
     rank: int
     table: tuple[int, int, int, int]     # its tweets of all in the window, its tweets of all before
     score: Decimal | None                # to 6 digits
-    lift: Decimal | None                 # to 6 digits
+    lift: Fraction | None
     delta: int
     rank_change: int | None
 
@@ -67,9 +68,8 @@ def _score(c: int, n: int, b: int, m: int) -> Decimal | None:
         return _six(-root if c * m < b * n else root)
 
 
-def _lift(c: int, n: int, b: int, m: int) -> Decimal | None:
-    with localcontext(prec=50):
-        return _six(Decimal(c * m) / Decimal(n * b)) if n and b and m else None
+def _lift(c: int, n: int, b: int, m: int) -> Fraction | None:
+    return Fraction(c * m, n * b) if n and b and m else None
 
 
 def _six(value: Decimal) -> Decimal:

@@ -198,13 +198,17 @@ def test_each_line_that_is_put_aside_is_kept_whole_once(case: Case) -> None:
 def test_trends_of_the_seal_are_those_of_its_tweets_by_the_book(case: Case) -> None:
     trend = Trend(Windows(WINDOW_MS, WINDOW_MS), WINDOWS_BEFORE)
     counted = case.stream.spark.read.format("delta").load(case.stream.paths.table("counts"))
-    found = {(round(row["window_end"].timestamp() * 1000), row["tag"]): oracle.Trend(
-        row["rank"], (row["tweets"], row["all_tweets"], row["tweets_before"], row["all_before"]),
-        six_digits(row["score"]), six_digits(row["lift"]), row["delta"], row["rank_change"])
-        for row in counted.transform(trending(trend)).collect()}
-    counted_in = [(row, tweet.author) for tweet in case.lowest for row in oracle.rows(tweet)]
-    case.assert_equal(found, oracle.trends(counted_in, WINDOW_MS, WINDOWS_BEFORE))
-    assert any(one.score and one.rank_change for one in found.values())
+    rows = {(round(row["window_end"].timestamp() * 1000), row["tag"]): row
+            for row in counted.transform(trending(trend)).collect()}
+    found = {at: (row["rank"], (row["tweets"], row["all_tweets"], row["tweets_before"], row["all_before"]),
+                  six_digits(row["score"]), row["delta"], row["rank_change"]) for at, row in rows.items()}
+    expected = oracle.trends([(row, tweet.author) for tweet in case.lowest for row in oracle.rows(tweet)], WINDOW_MS,
+                             WINDOWS_BEFORE)
+    case.assert_equal(found, {at: (one.rank, one.table, one.score, one.delta, one.rank_change)
+                              for at, one in expected.items()})
+    assert any(one.score and one.rank_change for one in expected.values())
+    for at, one in expected.items():
+        assert rows[at]["lift"] == (one.lift and pytest.approx(float(one.lift), rel=1e-12)), (case.seed, at)
 
 
 def six_digits(value: float | None) -> Decimal | None:
