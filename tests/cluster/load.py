@@ -29,6 +29,7 @@ class Load:
     offset_ms: int                       # of the simulator's and ingest's clock
     hours: tuple[int, int]               # before and after the full hour
     began: float                         # monotonic
+    earlier: frozenset[str]              # ledgers of what was sent to other streams before, in the same minutes
     visible: dict[int, int] = field(default_factory=dict)   # our clock (ms) when a reader first saw a batch
 
     @property
@@ -46,7 +47,7 @@ class Load:
 
     def expected(self, order: oracle.Order = "first") -> Counts:
         """The ledger of all that was sent, worked out in plain Python."""
-        sent = oracle.records_of_ledger(feed.ledger(self.machine.instance))
+        sent = oracle.records_of_ledger(feed.ledger(self.machine.instance), self.earlier)
         found = oracle.counts((oracle.Line(record, at) for at, record in sent), order)
         return {key: row for key, row in found.items() if key[0] < self.hours[1] + HOUR_MS}
 
@@ -65,7 +66,7 @@ class Load:
         seen = [b for b in self.batches() if b["arrival_ms"] and b["batch_id"] in self.visible]
         arrivals = [int(str(b["arrival_ms"])) for b in seen]
         found = []
-        for sent_ms, _ in oracle.records_of_ledger(feed.ledger(self.machine.instance)):
+        for sent_ms, _ in oracle.records_of_ledger(feed.ledger(self.machine.instance), self.earlier):
             second = (sent_ms - self.offset_ms - started_ms) / 1000
             at = bisect.bisect_left(arrivals, sent_ms)
             if from_second <= second < to_second and at < len(seen):
@@ -79,13 +80,14 @@ def loaded(machine: Laptop, stream: str, rate: int) -> Iterator[Load]:
     now = time.time_ns() // 1_000_000
     full = now - now % HOUR_MS - 3 * HOUR_MS
     cluster.stop(machine.instance, ["simulator", "ingest-hashtags"])
+    earlier = frozenset(path.name for path in feed.ledger(machine.instance).glob("ledger-*.jsonl"))
     provisioned = machine.airflow.trigger("hashtag_provision", {"stream": stream})
     assert machine.await_run("hashtag_provision", provisioned)["state"] == "success"
     run_id = machine.airflow.trigger("hashtag_stream", {"stream": stream, "trigger_seconds": 10})
     until(lambda: machine.hdfs.read_json(StreamPaths(stream).heartbeat), 240, "the driver's first heartbeat")
     offset = full - 2 * MINUTE_MS - time.time_ns() // 1_000_000
     ended = threading.Event()
-    load = Load(machine, stream, run_id, offset, (full - HOUR_MS, full), time.monotonic())
+    load = Load(machine, stream, run_id, offset, (full - HOUR_MS, full), time.monotonic(), earlier)
     feeding(load, rate, offset)
     watcher = threading.Thread(target=_watch, args=(load, ended), daemon=True)
     watcher.start()

@@ -24,8 +24,8 @@ from tests.cluster.waiting import until
 Figure = Callable[[str], None]
 STREAM, RATE = "drill", 20
 AIRFLOW = ("airflow-scheduler", "airflow-triggerer", "airflow-api", "airflow-dags")
-in_test_2 = pytest.mark.skipif(not PLAYED, reason="test_2_counts.py does the same once, under a higher load")
-pytestmark = pytest.mark.timeout(7200 if FULL else 900)
+pytestmark = [pytest.mark.timeout(7200 if FULL else 900),
+              pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for a quarter of an hour")]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,6 @@ def hold_task(load: Load, run_id: str) -> dict[str, Any]:
     return load.machine.task("hashtag_stream", run_id, "hold")
 
 
-@in_test_2
 def test_driver_kill(load: Load, figure: Figure) -> None:
     with trials("driver_kill", figure) as done:
         for _ in done.times:
@@ -106,7 +105,6 @@ def fresh_application(load: Load) -> None:
         committed(load, 0, epoch + 1)
 
 
-@in_test_2
 def test_yarn_gives_up(load: Load, figure: Figure) -> None:
     with trials("yarn_gives_up", figure) as done:
         for _ in done.times:
