@@ -58,7 +58,7 @@ def holder_name(run: str, try_number: int) -> str:
 
 def run_of(holder: str) -> tuple[str, str]:
     """(DAG, run) of a holder."""
-    dag_id, _, run_id = holder.rpartition("#")[0].partition("/")
+    dag_id, _, run_id = _run(holder).partition("/")
     return dag_id, run_id
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy import restart_policy
+from deploy import desired, restart_policy
 from deploy.errors import Unreachable
 from deploy.launch import (
     HEARTBEAT_FRESH_MS,
@@ -80,7 +80,7 @@ def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
     over, now = not (mine and mine[-1].live), tools.now_ms()
     ours = beat.get("epoch") == epoch
     return Observation(
-        paths.stream, now, "", hdfs.read_json(paths.desired) or {}, epoch,
+        paths.stream, now, "", desired.read(hdfs, paths), epoch,
         intent_ms(hdfs, paths, epoch) if epoch else 0, mine[-1] if mine else None,
         tuple(app for app in live if app.epoch(paths.stream) != epoch),
         beat if ours else {}, not ours and now - int(beat.get("time_ms") or 0) < HEARTBEAT_FRESH_MS,

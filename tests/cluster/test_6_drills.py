@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy import lease
+from deploy import holding, lease
 from deploy.errors import HashtideError
 from deploy.local import cluster
 from tests.cluster.drivers import application_masters, kill_driver
@@ -18,14 +18,13 @@ from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_2_counts import difference
 from tests.cluster.test_4_bad_use import dfsadmin
-from tests.cluster.trials import FULL, PLAYED, trials
+from tests.cluster.trials import FULL, MARKS, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
 STREAM, RATE = "drill", 20
 AIRFLOW = ("airflow-scheduler", "airflow-triggerer", "airflow-api", "airflow-dags")
-pytestmark = [pytest.mark.timeout(7200 if FULL else 900),
-              pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for a quarter of an hour")]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -229,14 +228,14 @@ def held_since(load: Load, since_ms: int) -> bool:
     found = lease.newest(load.machine.tools(), STREAM)
     if not found.holder or found.time_ms < since_ms:
         return False
-    run_id = found.holder.partition("/")[2].rpartition("#")[0]
+    _, run_id = holding.run_of(found.holder)
     return bool(hold_task(load, run_id)["state"] == "deferred")
 
 
 def test_orphan(load: Load, figure: Figure) -> None:
     with trials("orphan", figure) as done:
         for _ in done.times:
-            run_id = holder(load).partition("/")[2].rpartition("#")[0]
+            _, run_id = holding.run_of(holder(load))
             cluster.kill(load.machine.instance, "airflow-triggerer")
             load.machine.airflow.set_state("hashtag_stream", run_id, "hold", "failed")
             time.sleep(3)

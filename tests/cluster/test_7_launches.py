@@ -9,18 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
 from deploy import artifact
 from spark_apps.contract import LandingFile, StreamPaths
 from tests.cluster.laptop import ROOT, Laptop, Said
-from tests.cluster.trials import FULL, PLAYED, trials
+from tests.cluster.trials import MARKS, trials
 from tests.cluster.waiting import until
 from tests.spark.landing import snowflake, v2
 
 Figure = Callable[[str], None]
-pytestmark = [pytest.mark.timeout(7200 if FULL else 900),
-              pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for a quarter of an hour")]
+pytestmark = MARKS
 
 
 def test_submit_killed(machine: Laptop, up: Said, figure: Figure) -> None:

@@ -8,11 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from deploy.drills import DRILLS
 
-#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: as a part of the cluster layer.
+#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: no drill, so none is played.
 PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
+#: Of every module of drills.
+MARKS = [pytest.mark.timeout(7200 if FULL else 900),
+         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for a quarter of an hour")]
 
 
 @dataclass
@@ -23,7 +28,7 @@ class Trials:
     took: list[float] = field(default_factory=list)
 
     def add(self, seconds: float) -> None:
-        """Whoever waits for a drill sees how far it is; as a part of the layer it is silent."""
+        """Whoever waits for a drill sees how far it is."""
         self.took.append(seconds)
         print(f"  {self.name}: {seconds:.1f} s ({len(self.took)} of {len(self.times)})", flush=True)
 
