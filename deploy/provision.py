@@ -5,6 +5,7 @@ from deploy import artifact
 from deploy.config import Cluster
 from deploy.errors import HashtideError, Unreachable
 from deploy.hdfs import Client
+from spark_apps import fingerprint
 from spark_apps.contract import StreamPaths, releases
 
 #: Tweets are people's words: nobody but the owner and its group reads them.
@@ -17,9 +18,9 @@ def directories(cluster: Cluster, stream: str) -> dict[str, str]:
     paths = StreamPaths(stream, cluster.root)
     private = [
         paths.base, f"{paths.base}/checkpoint", paths.control, paths.epochs, paths.generations,
-        f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts, paths.savepoints, f"{paths.base}/savepoint",
-        paths.progress, paths.batches, f"{paths.base}/tables", paths.landing, paths.throughs, paths.quarantine,
-        paths.archive]
+        fingerprint.directory(paths), f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts,
+        paths.savepoints, f"{paths.base}/savepoint", paths.progress, paths.batches, f"{paths.base}/tables",
+        paths.landing, paths.throughs, paths.quarantine, paths.archive]
     shared = [cluster.root, *(f"{cluster.root}/{name}" for name in ("streams", "landing", "quarantine", "archive")),
               releases(cluster.root)]
     return {**dict.fromkeys(shared, SHARED), **dict.fromkeys(private, PRIVATE)}

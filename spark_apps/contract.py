@@ -63,6 +63,7 @@ class StreamPaths:
 
     @property
     def control(self) -> str:
+        """Also holds fingerprint/, what each checkpoint was made with: spark_apps.fingerprint has its files."""
         return f"{self.base}/control"
 
     @property
