@@ -18,6 +18,7 @@ from deploy.airflow import links, tools
 from deploy.airflow.seal_trigger import SealTrigger
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import Launcher
+from deploy.retention import gone
 from spark_apps.contract import StreamPaths
 
 
@@ -35,7 +36,7 @@ class LandingOperator(BaseOperator):
             return
         made = tools.launcher(say=self.log.info)
         found = marks_of(made, self.stream)
-        todo = hours_of(self.first, self.last, found, made.now_ms())
+        todo = hours_of(made, self.stream, self.first, self.last, found)
         ready, waiting = landed.ripe(todo, found, made.now_ms())
         if len(ready) < len(todo):
             self.log.info("waiting: %s", waiting)
@@ -67,7 +68,7 @@ class SealOperator(BaseOperator):
         if late := int(self.late_within_hours or 0):
             self.submit(made, backfill.Seal(self.stream, late_within_hours=late, by=asker(context)), context)
         found = marks_of(made, self.stream)
-        self.go_on(made, hours_of(self.first, self.last, found, made.now_ms()), found, context)
+        self.go_on(made, hours_of(made, self.stream, self.first, self.last, found), found, context)
 
     def go_on(self, made: Launcher, todo: list[int], found: dict[str, int], context: Context, **kept: Any) -> NoReturn:
         """The complete hours first, in one application; then those with a gap."""
@@ -128,11 +129,12 @@ def marks_of(made: Launcher, stream: str) -> dict[str, int]:
     return landed.marks(made.hdfs, StreamPaths(stream, made.cluster.root))
 
 
-def hours_of(first: str, last: str, found: dict[str, int], now_ms: int) -> list[int]:
-    """The hours, all of them over; the task fails in one line otherwise."""
+def hours_of(made: Launcher, stream: str, first: str, last: str, found: dict[str, int]) -> list[int]:
+    """The hours, all of them over and none without its landing; the task fails in one line otherwise."""
     try:
         hours = list(backfill.hour_range(first, last or first))
-        backfill.check_range(hours, found, now_ms)
+        backfill.check_range(hours, found, made.now_ms())
+        gone.check(made.hdfs, StreamPaths(stream, made.cluster.root), hours, made.now_ms())
     except BadUse as error:
         raise AirflowFailException(str(error)) from None
     return hours

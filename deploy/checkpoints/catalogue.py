@@ -9,6 +9,7 @@ from deploy.errors import HashtideError
 from deploy.launch import Files
 from spark_apps import generations
 from spark_apps.contract import StreamPaths, generation_name
+from spark_apps.generations import Generation
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Entry:
 def entries(hdfs: Files, paths: StreamPaths) -> list[Entry]:
     """Generations, the newest first, then savepoints by time, the newest first."""
     current = generations.newest(hdfs, paths)
-    made = [entry_of_generation(hdfs, paths, number, current is not None and number == current.number)
+    made = [_retired(one) if hdfs.status(points.retired(paths, number)) is not None else
+            entry_of_generation(hdfs, paths, number, current is not None and number == current.number)
             for number in generations.numbers(hdfs, paths.generations)
-            if generations.opened(hdfs, paths, number)]
+            if (one := generations.opened(hdfs, paths, number))]
     saved = [entry_of_savepoint(hdfs, paths, name) for name in points.savepoint_names(hdfs, paths)]
     return [*made, *sorted(saved, key=lambda one: one.time_ms or 0, reverse=True)]
 
@@ -56,9 +58,17 @@ def entry(hdfs: Files, paths: StreamPaths, text: str) -> Entry:
 def entry_of_generation(hdfs: Files, paths: StreamPaths, number: int, current: bool) -> Entry:
     point = points.of_generation(hdfs, paths, number)
     made = point.generation
-    parent = "" if made.parent is None else f"{generation_name(made.parent)}:{made.through_batch}"
-    return Entry(point.name, "generation", current, parent, made.savepoint, current, made.who, made.why,
+    return Entry(point.name, "generation", current, _parent(made), made.savepoint, current, made.who, made.why,
                  made.time_ms or None, points.fault(hdfs, point), about.record(hdfs, paths, point))
+
+
+def _retired(made: Generation) -> Entry:
+    return Entry(generation_name(made.number), "generation", False, _parent(made), made.savepoint, False, made.who,
+                 made.why, made.time_ms or None, "its checkpoint was retired", {})
+
+
+def _parent(made: Generation) -> str:
+    return "" if made.parent is None else f"{generation_name(made.parent)}:{made.through_batch}"
 
 
 def entry_of_savepoint(hdfs: Files, paths: StreamPaths, name: str) -> Entry:

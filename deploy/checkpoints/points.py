@@ -84,14 +84,24 @@ def check_there(hdfs: Files, paths: StreamPaths, name: str) -> None:
 
 
 def known(hdfs: Files, paths: StreamPaths) -> str:
-    numbers = [n for n in generations.numbers(hdfs, paths.generations) if generations.opened(hdfs, paths, n)]
+    numbers = [n for n in generations.numbers(hdfs, paths.generations)
+               if generations.opened(hdfs, paths, n) and hdfs.status(retired(paths, n)) is None]
     return ", ".join([*savepoint_names(hdfs, paths), *map(generation_name, numbers)]) or "none yet"
 
 
+def retired(paths: StreamPaths, number: int) -> str:
+    """{"time_ms", "who"}: the checkpoint of this generation is deleted, or about to be; what it counted stays."""
+    return f"{paths.generations}/{generation_name(number)}.retired"
+
+
 def of_generation(hdfs: Files, paths: StreamPaths, number: int) -> Point:
+    """BadUse where it was never opened, or has no checkpoint any more."""
     made = generations.opened(hdfs, paths, number)
     if made is None:
         raise BadUse(f"stream {paths.stream} has no generation {generation_name(number)}; "
+                     f"there are {known(hdfs, paths)}")
+    if hdfs.status(retired(paths, number)) is not None:
+        raise BadUse(f"generation {generation_name(number)}: its checkpoint was retired, and what it counted stays; "
                      f"there are {known(hdfs, paths)}")
     checkpoint = paths.checkpoint(number)
     return Point(generation_name(number), "generation", "", made, checkpoint, committed(hdfs, checkpoint), {})

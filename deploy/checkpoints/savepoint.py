@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -199,8 +198,12 @@ def standing(hdfs: Files, paths: StreamPaths) -> list[Savepoint]:
     found = []
     for name in points.savepoint_names(hdfs, paths):
         told, good = hdfs.read_json(paths.savepoint(name)) or {}, False
-        with suppress(HashtideError):
+        try:
             good = not points.fault(hdfs, points.of_savepoint(hdfs, paths, name))
+        except Unreachable:
+            raise   # one that could not be looked at may be the last good one
+        except HashtideError:
+            pass
         at = int(told.get("time_ms") or points.snapshots(hdfs, paths).get(name) or 0)
         found.append(Savepoint(name, at, bool(told.get("pinned", True)), good))
     return sorted(found, key=lambda one: one.time_ms, reverse=True)

@@ -9,6 +9,7 @@ from deploy import backfill, hdfs, landed
 from deploy.backfill import Seal
 from deploy.config import Cluster
 from deploy.launch import Launcher
+from deploy.retention import gone
 from deploy.verbs.common import Steps, add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster
 from deploy.verbs.stream import tools_of
 from spark_apps.contract import StreamPaths, hour_name
@@ -25,8 +26,10 @@ def add_to(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     wanted = hours_of(args)
     cluster, files = open_cluster(args)
-    found = landed.marks(files, StreamPaths(args.stream, cluster.root))
+    paths = StreamPaths(args.stream, cluster.root)
+    found = landed.marks(files, paths)
     backfill.check_range(wanted, found, now_ms())
+    gone.check(files, paths, wanted, now_ms())
     planned = backfill.seals(args.stream, wanted, found, "command line")
     if args.dry_run:
         return _say_plan(planned, args.json)

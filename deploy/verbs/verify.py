@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy import backfill, verify
+from deploy.retention import gone
 from deploy.tables import Tables
 from deploy.verbs.common import Steps, add_range, add_verb, dump, hours_of, iso, open_cluster, positive, table
 from deploy.verbs.results import safe
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     say = (lambda text: None) if args.json else Steps()
     tools, paths = tools_of(cluster, files, say), StreamPaths(args.stream, cluster.root)
     since_ms = tools.now_ms()
+    gone.check(files, paths, sorted(sealed), since_ms)
     app = verify.submit(tools, job, args.release)
     say(f"{app.id} is {app.state}")
     backfill.await_end(tools, app.id, timeout_s=3600.0 + 60.0 * len(sealed))
