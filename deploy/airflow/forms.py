@@ -10,6 +10,7 @@ from airflow.sdk import Param
 from deploy import config, spec
 from deploy.config import Spark, Yarn
 from deploy.errors import BadUse
+from deploy.retention.horizons import RANGES, TELLING, Horizons
 from deploy.spec import StreamSpec
 from spark_apps.contract import STREAM_NAME
 
@@ -29,6 +30,14 @@ def release() -> Param:
 
 def hour(title: str, text: str) -> Param:
     return Param("", text, type="string", pattern=HOUR, title=title)
+
+
+def horizons() -> dict[str, Param]:
+    """Of hashtag_retention: how long things stay, with the floors of deploy.retention."""
+    defaults = Horizons()
+    return {name: Param(getattr(defaults, name), text, type="integer", minimum=RANGES[name][0],
+                        maximum=RANGES[name][1], title=name.replace("_", " ").capitalize())
+            for name, text in TELLING.items()}
 
 
 def streaming() -> dict[str, Param]:

@@ -4,7 +4,7 @@
       v
     control/retired/<checksum>.json: the list; by it a run that was cut off goes on, and seals know what is gone
       v
-    a seal runs? --yes--> Refused, nothing deleted
+    a seal runs? --yes--> HashtideError, nothing deleted
       v
     savepoints, by their own way: the record last
       v
@@ -66,25 +66,27 @@ def listed(tools: Launcher, stream: str, horizons: Horizons, as_of_ms: int | Non
     return Listed(stream, now_ms, listing(look(tools.hdfs, paths, now_ms, horizons.landing_ms), horizons))
 
 
+def again(tools: Launcher, stream: str, horizons: Horizons, checksum: str) -> Listed:
+    """The list of this checksum as it is now, or what a run that was cut off has left of it. BadUse for what is no
+    checksum, Refused where the list is another one by now."""
+    now = listed(tools, stream, horizons, instant(checksum, tools.now_ms()))
+    before = gone.begun(tools.hdfs, StreamPaths(stream, tools.cluster.root), checksum)
+    if not (_of(before).covers(now.found) if before else now.checksum == checksum):
+        raise Refused(f"stream {stream}: what may go is no longer what this checksum stands for, and nothing was "
+                      f"deleted; `deploy/hashtide checkpoint retire --stream {stream}` lists it, with the checksum of "
+                      "now")
+    return now
+
+
 def retire(tools: Launcher, stream: str, horizons: Horizons, checksum: str, who: str = "") -> Listed:
     """Deletes what the list of this checksum has, or what a run that was cut off has left of it; what was deleted.
 
-    BadUse for what is no checksum, Refused where the list is another one by now.
+    As `again`; HashtideError where a seal runs that may read what would go.
     """
-    paths, as_of_ms = StreamPaths(stream, tools.cluster.root), instant(checksum, tools.now_ms())
-    now = listed(tools, stream, horizons, as_of_ms)
-    record = gone.record(paths, checksum)
-    begun = tools.hdfs.read_json(record)
-    if begun:
-        if not _of(begun).covers(now.found):
-            raise _another(stream)
-    elif now.checksum != checksum:
-        raise _another(stream)
-    else:
-        said = {**now.as_json(), "who": who, "time_ms": tools.now_ms()}
-        # An empty one is of somebody who was cut off before its content.
-        if begun is None and not tools.hdfs.create_exclusive(record, said) or begun == {}:
-            tools.hdfs.write_json(record, said)
+    paths, now = StreamPaths(stream, tools.cluster.root), again(tools, stream, horizons, checksum)
+    if not gone.begun(tools.hdfs, paths, checksum):
+        # Whoever was cut off may have left an empty one.
+        tools.hdfs.write_json(gone.record(paths, checksum), {**now.as_json(), "who": who, "time_ms": tools.now_ms()})
     if any(item.kind == "landing" for item in now.found.items):
         _check_nobody_reads(tools, stream)
     for item in now.found.items:
@@ -96,8 +98,9 @@ def retire(tools: Launcher, stream: str, horizons: Horizons, checksum: str, who:
 def _check_nobody_reads(tools: Launcher, stream: str) -> None:
     """Whoever seals from now on finds the record, and is refused the hours that go."""
     if apps := tools.yarn.apps(tag=backfill.seal_tag(stream), states=LIVE):
-        raise Refused(f"{apps[0].id} seals hours of stream {stream} and may read what would go; nothing was deleted: "
-                      "do this again when it has ended")
+        # No refusal: a task that waits a while and tries again will do.
+        raise HashtideError(f"{apps[0].id} seals hours of stream {stream} and may read what would go; nothing was "
+                            "deleted: do this again when it has ended")
 
 
 def instant(checksum: str, now_ms: int) -> int:
@@ -111,11 +114,6 @@ def instant(checksum: str, now_ms: int) -> int:
     if not now_ms - 2 * DAY_MS <= ms <= now_ms:
         raise BadUse(f"checksum {checksum}: its list is older than two days, or of the future; list again")
     return ms
-
-
-def _another(stream: str) -> Refused:
-    return Refused(f"stream {stream}: what may go is no longer what this checksum stands for, and nothing was deleted; "
-                   f"`deploy/hashtide checkpoint retire --stream {stream}` lists it, with the checksum of now")
 
 
 def _of(record: dict[str, Any]) -> Listing:

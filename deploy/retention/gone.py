@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from deploy.errors import BadUse
 from deploy.landed import HORIZON_MS, Marks
@@ -13,6 +14,11 @@ from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 def record(paths: StreamPaths, checksum: str) -> str:
     """{"items", "who", "time_ms", ...}: what is deleted, or about to be."""
     return f"{_records(paths)}/{checksum}.json"
+
+
+def begun(hdfs: Marks, paths: StreamPaths, checksum: str) -> dict[str, Any]:
+    """The record of a list that somebody has begun to go through, or has gone through; empty where nobody has."""
+    return hdfs.read_json(record(paths, checksum)) or {}
 
 
 def hours(hdfs: Marks, paths: StreamPaths) -> set[str]:

@@ -23,7 +23,8 @@ from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive, ta
 from deploy.verbs.lines import screen
 from deploy.verbs.stream import by_airflow, tools_of
 
-DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_provision")
+DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_retention",
+        "hashtag_provision")
 FIRST_COUNTS_S = 300
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from deploy.checkpoints.copying import size_text
 from deploy.errors import BadUse
 from deploy.retention import doing
 from deploy.retention.doing import Listed
 from deploy.retention.horizons import RANGES, TELLING, Horizons
-from deploy.verbs.common import Steps, add_verb, dump, iso, open_cluster, positive, table
-from deploy.verbs.lines import line
+from deploy.retention.words import text, told
+from deploy.verbs.common import Steps, add_verb, dump, open_cluster, positive
 from deploy.verbs.stream import tools_of
 
 WHO = "command line"
-_SHOWN = 50
 
 
 def add_to(verbs: Any) -> None:
@@ -22,9 +20,9 @@ def add_to(verbs: Any) -> None:
                     "one replaced, savepoints that nobody named, landing files that no point needs. Lists it; deletes "
                     "it where --yes comes with the checksum of the list.", example="checkpoint retire")
     defaults = Horizons()
-    for name, text in TELLING.items():
+    for name, words in TELLING.items():
         verb.add_argument(_option(name), type=positive, default=getattr(defaults, name), metavar="N",
-                          help=f"{text[0].lower()}{text[1:]} (default: %(default)s, at least {RANGES[name][0]})")
+                          help=f"{words[0].lower()}{words[1:]} (default: %(default)s, at least {RANGES[name][0]})")
     verb.add_argument("--yes", action="store_true", help="delete what the list with this checksum has")
     verb.add_argument("--checksum", default="", metavar="SUM", help="of a list, as it was printed")
 
@@ -45,28 +43,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join([*text(found), *way_on(found, horizons)]))
     return 0
-
-
-def told(found: Listed) -> str:
-    items = found.found.items
-    return (f"{len(items):,} things, {sum(one.files for one in items):,} files, "
-            f"{size_text(sum(one.bytes for one in items))}")
-
-
-def text(found: Listed) -> list[str]:
-    """The list for a person; the longest stay out of it, but not out of the checksum."""
-    items = found.found.items
-    lines = [f"Stream {found.stream} as of {iso(found.as_of_ms)}: " + (f"{told(found)} may go" if items else
-                                                                      "nothing may go")]
-    if items:
-        rows = [[one.kind, line(one.what), f"{one.files:,}", size_text(one.bytes), one.path, one.why]
-                for one in items[:_SHOWN]]
-        lines += [table(rows, ["what", "", "files", "size", "path", "why"])]
-    if items[_SHOWN:]:
-        lines.append(f"... and {len(items) - _SHOWN:,} more, which --json lists")
-    for one in found.found.stays:
-        lines.append(f"stays  {one.files:,} files, {size_text(one.bytes)}: {line(one.why)}")
-    return lines
 
 
 def way_on(found: Listed, horizons: Horizons) -> list[str]:

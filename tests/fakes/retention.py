@@ -16,11 +16,15 @@ MINUTE_MS = 60_000
 def begun() -> World:
     """Nothing has arrived yet."""
     world = World()
+    begin(world)
+    return world
+
+
+def begin(world: World) -> None:
     world.hdfs.write_json(PATHS.generation(1), {"parent": None, "shuffle_partitions": 2, "time_ms": BEGAN})
     world.hdfs.mkdirs(PATHS.control)
     world.hdfs.snapshottable.add(PATHS.base)
     world.ms = BEGAN
-    return world
 
 
 def days(world: World, count: float, generation: int = 1, sealed: bool = True) -> None:
