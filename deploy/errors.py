@@ -30,3 +30,7 @@ class TimedOut(HashtideError, TimeoutError):
 
 class Refused(HashtideError):
     """A check before an action said no, and nothing was changed."""
+
+
+class Damaged(Refused):
+    """No driver may start on this checkpoint: another try finds the same, and a person chooses the way out."""

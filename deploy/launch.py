@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from deploy import artifact, restart_policy, submit
 from deploy.artifact import Release
 from deploy.config import Cluster
-from deploy.errors import BadUse, Refused, TimedOut
+from deploy.errors import BadUse, Damaged, Refused, TimedOut
 from deploy.outages import Noticed
 from deploy.spec import StreamSpec as StreamSpec
 from deploy.yarn import LIVE, Application
@@ -65,6 +65,12 @@ class Yarn(submit.Applications, Protocol):
     def attempts(self, app_id: str) -> list[dict[str, Any]]: ...
 
 
+def _examine(hdfs: Files, paths: StreamPaths) -> None:
+    from deploy.checkpoints.doctor import gate  # which needs this module itself
+
+    gate.check(hdfs, paths)
+
+
 @dataclass
 class Launcher:
     """Everything a launch touches, so that a test can hold each."""
@@ -79,12 +85,14 @@ class Launcher:
     say: Callable[[str], None] = lambda text: None
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
     noticed: Noticed = field(default_factory=Noticed)   # what whoever polls with these tools has not seen answer
+    examine: Callable[[Files, StreamPaths], None] = _examine   # raises Damaged where no driver may start
 
     def launch(self, spec: StreamSpec, who: str = "", why: str = "",
                timeout_s: float = LAUNCH_TIMEOUT_S) -> Application:
         """The stream's one live application, adopted or new.
 
-        Refused where one of another release runs; SubmitFailed, TimedOut, Unreachable as deploy.submit has them.
+        Refused where one of another release runs; Damaged where its checkpoint is; SubmitFailed, TimedOut, Unreachable
+        as deploy.submit has them.
         """
         paths = StreamPaths(spec.within(self.cluster).stream, self.cluster.root)
         deadline = self.monotonic() + timeout_s
@@ -172,6 +180,7 @@ class Launcher:
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
         release = self._release(spec)
+        self._check(paths)
         self._before_upgrade(paths, epoch, release)
         generation = self._generation(spec, paths)
         launch_id = self.new_id()
@@ -197,6 +206,18 @@ class Launcher:
             raise
         self.say(f"{app.id} is {app.state}")
         return app
+
+    def _check(self, paths: StreamPaths) -> None:
+        """Damaged where a driver would come upon damage; what should run is parked then: each try would find the
+        same."""
+        from deploy import supervisor  # which needs the launcher itself
+
+        try:
+            self.examine(self.hdfs, paths)
+        except Damaged as error:
+            if (self.hdfs.read_json(paths.desired) or {}).get("state") == "running":
+                supervisor.stop(self, paths.stream, "supervisor", str(error), "parked")
+            raise
 
     def _before_upgrade(self, paths: StreamPaths, epoch: int, release: Release) -> None:
         before = (self.hdfs.read_json(paths.epoch(epoch - 1)) or {}).get("release")

@@ -43,7 +43,7 @@ def plan(tools: Launcher, wish: Request) -> str:
     point, newest = points.find(tools.hdfs, paths, wish.savepoint), generations.newest(tools.hdfs, paths)
     if newest and point.kind == "generation" and point.generation.number == newest.number:
         raise BadUse(f"savepoint = {point.name}: stream {stream} goes on with that already")
-    if fault := points.fault(tools.hdfs, point):
+    if fault := points.fault(tools.hdfs, paths, point):
         raise Refused(f"{point.label} is damaged: {fault}; `deploy/hashtide checkpoint list --stream {stream}` shows "
                       "others")
     return checkpoints.plan(tools, stream, "restore", wish.savepoint).text()

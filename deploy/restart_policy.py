@@ -34,7 +34,7 @@ class Policy:
 
 
 #: Ends that another try cannot mend.
-FATAL = ("bad_configuration", "missing_class", "incompatible_checkpoint")
+FATAL = ("bad_configuration", "missing_class", "damaged_checkpoint", "incompatible_checkpoint")
 #: Ends that are not the driver's fault and cost nothing: an outage, what was asked for, what YARN lost: a
 #: ResourceManager that came back without its memory, a spark-submit that ended with its machine.
 FREE = ("outage", "superseded", "forgotten")
@@ -45,6 +45,10 @@ _CLASSES = (
                r"|Application rejected by queue|maximum system capacity|already has \d+ applications"),
     ("missing_class", r"ClassNotFoundException|NoClassDefFoundError|ModuleNotFoundError|ImportError"
                       r"|No such file or directory.*python|File does not exist.*releases/"),
+    ("damaged_checkpoint", r"CHECKPOINT_FILE_CHECKSUM|STREAMING_CHECKPOINT_MISSING|MALFORMED_LOG_FILE"
+                           r"|CANNOT_LOAD_STATE_STORE\.(AUTO_SNAPSHOT|CANNOT_FIND_BASE|CANNOT_READ|INVALID_C|UNEXPECTED_F)"
+                           r"|Incomplete log file|batch \d+ doesn't exist|CONCURRENT_STREAM_LOG"
+                           r"|RocksDBException.{0,80}Corruption|checkpoint \w+ is damaged"),
     ("incompatible_checkpoint", r"STATE_STORE_\w*(SCHEMA|VERSION|PROVIDER)\w*|Provided schema doesn't match"
                                 r"|STREAMING_STATEFUL_OPERATOR_NOT_MATCH|different .{0,40}checkpoint"
                                 r"|incompatible checkpoint|fingerprint"),

@@ -40,7 +40,7 @@ def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
 
     lines: rows read; fates: of the lines that are no tweets, by reason; late, duplicates: tweets that the
     de-duplication dropped; arrival_ms: the newest arrival in the batch; source_offset: the last entry of the file
-    source's log that the batch took.
+    source's log that the batch took; query: the id in the checkpoint's metadata.
     """
     took = progress.get("durationMs") or {}
     if "addBatch" not in took:
@@ -50,7 +50,7 @@ def batch_line(progress: dict[str, Any]) -> dict[str, Any] | None:
     custom = state.get("customMetrics") or {}
     source = (progress.get("sources") or [{}])[0]
     return {
-        "batch_id": progress["batchId"], "started": progress["timestamp"],
+        "batch_id": progress["batchId"], "query": progress.get("id"), "started": progress["timestamp"],
         "batch_s": took.get("triggerExecution", 0) / 1000, "add_batch_s": took["addBatch"] / 1000,
         "lines": seen.get("lines") or 0, "tweets": seen.get("tweets") or 0, "clamped": seen.get("clamped") or 0,
         "fates": {name: seen.get(name) or 0 for name in ("control", *QUARANTINE_REASONS)},

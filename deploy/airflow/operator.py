@@ -17,7 +17,7 @@ from deploy import health, holding, reopening
 from deploy.airflow import links, notifier, outcome, tools
 from deploy.airflow.approval import Approval
 from deploy.airflow.trigger import StreamTrigger
-from deploy.errors import BadUse, HashtideError, Refused, Unreachable
+from deploy.errors import BadUse, Damaged, HashtideError, Refused, Unreachable
 from deploy.launch import Launcher
 from deploy.spec import MODES, RANGES, Request, StreamSpec
 
@@ -169,6 +169,9 @@ class HashtagStreamOperator(Approval):
         """Launches, then defers; an outage puts the launch off and spends nothing."""
         try:
             launched = holding.launch(made, spec, holder, why=why or "hashtag_stream")
+        except Damaged as error:
+            self.let_go(made, holder)
+            self.parked(made, context, "park", str(error))
         except (BadUse, Refused) as error:
             self.let_go(made, holder)
             fail(error)

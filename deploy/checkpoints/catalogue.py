@@ -59,7 +59,7 @@ def entry_of_generation(hdfs: Files, paths: StreamPaths, number: int, current: b
     point = points.of_generation(hdfs, paths, number)
     made = point.generation
     return Entry(point.name, "generation", current, _parent(made), made.savepoint, current, made.who, made.why,
-                 made.time_ms or None, points.fault(hdfs, point), about.record(hdfs, paths, point))
+                 made.time_ms or None, points.fault(hdfs, paths, point), about.record(hdfs, paths, point))
 
 
 def _retired(made: Generation) -> Entry:
@@ -77,7 +77,7 @@ def entry_of_savepoint(hdfs: Files, paths: StreamPaths, name: str) -> Entry:
     fault, known = "", dict(told)
     try:
         point = points.of_savepoint(hdfs, paths, name)
-        fault = points.fault(hdfs, point)
+        fault = points.fault(hdfs, paths, point)
         # Whoever took it may have been cut off before the record.
         known = told if "batch_id" in told else about.record(hdfs, paths, point)
     except HashtideError as error:

@@ -92,11 +92,12 @@ def plan(tools: Launcher, stream: str, mode: str, point: str = "", from_hour: in
     if generations.newest(tools.hdfs, paths) is None:
         raise BadUse(f"stream {stream} was never launched: it has nothing to go on from, and starts fresh by itself")
     if mode == "restore":
-        return _restore(tools, paths, points.find(tools.hdfs, paths, point))
+        return of_point(tools, paths, points.find(tools.hdfs, paths, point))
     return _fresh(tools, paths, from_hour)
 
 
-def _restore(tools: Launcher, paths: StreamPaths, point: points.Point) -> Plan:
+def of_point(tools: Launcher, paths: StreamPaths, point: points.Point) -> Plan:
+    """Of a restore from it."""
     hdfs, origin = tools.hdfs, point.generation
     files = tree(hdfs, point.checkpoint)
     opens = Generation(0, origin.number, point.batch, point.name, origin.shuffle_partitions, origin.from_hour)

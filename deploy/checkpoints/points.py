@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.checkpoints.doctor import gate
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import Files
 from spark_apps import generations
@@ -157,12 +158,8 @@ def batch_of(hdfs: Files, point: Point) -> Batch | None:
     return batch_of_offsets((hdfs.read(f"{point.checkpoint}/offsets/{point.batch}") or b"").decode(errors="replace"))
 
 
-def fault(hdfs: Files, point: Point) -> str:
-    """Why no driver could start from it; empty where what it reads first is there."""
+def fault(hdfs: Files, paths: StreamPaths, point: Point) -> str:
+    """Why no driver could start from it; empty where what it reads first is whole."""
     if point.batch < 0:
         return ""   # before the first batch there is nothing to lose
-    missing = [name for name in ("metadata", f"offsets/{point.batch}", f"commits/{point.batch}")
-               if not hdfs.read(f"{point.checkpoint}/{name}")]
-    if not missing and batch_of(hdfs, point) is None:
-        missing = [f"offsets/{point.batch}"]
-    return f"{point.checkpoint}/{missing[0]} is missing, empty or no offsets" if missing else ""
+    return gate.fault(hdfs, paths, point.generation, point.checkpoint)

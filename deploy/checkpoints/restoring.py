@@ -26,7 +26,7 @@ def restore(tools: Launcher, stream: str, point: str, who: str = "", why: str = 
     newest = generations.newest(tools.hdfs, paths)
     if newest and found.kind == "generation" and found.generation.number == newest.number:
         raise BadUse(f"{found.name} is the generation that stream {stream} goes on with: there is nothing to restore")
-    if fault := points.fault(tools.hdfs, found):
+    if fault := points.fault(tools.hdfs, paths, found):
         raise HashtideError(f"{found.label} is damaged: {fault}; choose another point of `deploy/hashtide checkpoint "
                             f"list --stream {stream}`, or start fresh by `checkpoint fresh`")
     origin = found.generation

@@ -199,7 +199,7 @@ def standing(hdfs: Files, paths: StreamPaths) -> list[Savepoint]:
     for name in points.savepoint_names(hdfs, paths):
         told, good = hdfs.read_json(paths.savepoint(name)) or {}, False
         try:
-            good = not points.fault(hdfs, points.of_savepoint(hdfs, paths, name))
+            good = not points.fault(hdfs, paths, points.of_savepoint(hdfs, paths, name))
         except Unreachable:
             raise   # one that could not be looked at may be the last good one
         except HashtideError:

@@ -62,7 +62,7 @@ def _opening(hdfs: Files, paths: StreamPaths, newest: Generation | None, now_ms:
             claimed_ms = (hdfs.read_json(f"{paths.generations}/{name}") or {}).get("time_ms") or now_ms
             if now_ms - int(claimed_ms) < DAY_MS:   # otherwise its maker was cut off
                 return f"generation {number} is being opened"
-    fault = points.fault(hdfs, points.of_generation(hdfs, paths, newest.number)) if newest else ""
+    fault = points.fault(hdfs, paths, points.of_generation(hdfs, paths, newest.number)) if newest else ""
     return f"the generation that goes on is damaged ({fault}), and the others are the way out" if fault else ""
 
 

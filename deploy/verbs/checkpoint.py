@@ -1,4 +1,4 @@
-"""`checkpoint list|inspect|savepoint|drop|restore|fresh|retire`: the points that a stream can go back to."""
+"""`checkpoint list|inspect|savepoint|drop|restore|fresh|retire|doctor`: the points that a stream can go back to."""
 from __future__ import annotations
 
 import argparse
@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from deploy import checkpoints, hdfs, supervisor
-from deploy.checkpoints import catalogue, points, savepoint
+from deploy import checkpoints, hdfs, restart_policy, supervisor
+from deploy.checkpoints import Plan, catalogue, points, savepoint
 from deploy.checkpoints.catalogue import Entry
 from deploy.checkpoints.copying import size_text
 from deploy.config import Cluster
@@ -57,6 +57,9 @@ def add_to(verbs: Any) -> None:
         verb.add_argument("--timeout", type=positive, default=300, metavar="S",
                           help="seconds to wait for the driver's end (default: %(default)s)")
         verb.add_argument("--no-airflow", action="store_true", help="resume from here; nobody restarts it later")
+    from deploy.verbs import doctor  # which carries out what it proposes by this module
+
+    doctor.add_to(of)
 
 
 def list_points(args: argparse.Namespace) -> int:
@@ -166,13 +169,19 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
     if not args.yes:
         dump({"would": planned.as_json()}) if args.json else print("Nothing is changed; --yes does it.")
         return 1
+    return carry_out(args, cluster, files, tools, mode, planned, do)
+
+
+def carry_out(args: argparse.Namespace, cluster: Cluster, files: hdfs.Client, tools: Launcher, mode: str, planned: Plan,
+              do: Callable[[Launcher], Generation]) -> int:
+    """Stops the stream where it runs, opens its next generation, resumes it; the exit code."""
     desired = files.read_json(StreamPaths(args.stream, cluster.root).desired) or {}
     # One that was stopped for this, by a command that was cut off, is resumed by the next.
-    cut_off = desired.get("state") == "stopped" and desired.get("why") == _why_stopped(mode)
+    cut_off = desired.get("state") == "stopped" and desired.get("why") == why_stopped(mode) or is_parked_by_it(desired)
     resumes = bool(planned.running) or desired.get("state") == "running" or cut_off
     if resumes:
         tools.say("stopping the stream")
-        supervisor.stop(tools, args.stream, who=WHO, why=_why_stopped(mode))
+        supervisor.stop(tools, args.stream, who=WHO, why=why_stopped(mode))
         wait_until_over(tools, args.stream, args.timeout)
     try:
         made = do(tools)
@@ -182,7 +191,7 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
                   f"`deploy/hashtide stream submit --stream {args.stream}`", file=sys.stderr)
         raise
     done = {"generation": generation_name(made.number), "plan": planned.as_json(),
-            **(_resume(cluster, files, tools, args, desired) if resumes else {})}
+            **(resume(cluster, files, tools, args, desired) if resumes else {})}
     if args.json:
         dump(done)
         return 0
@@ -193,12 +202,17 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
     return 0
 
 
-def _why_stopped(mode: str) -> str:
+def why_stopped(mode: str) -> str:
     return f"checkpoint {mode}"
 
 
-def _resume(cluster: Cluster, files: hdfs.Client, tools: Launcher, args: argparse.Namespace,
-            desired: dict[str, Any]) -> dict[str, str]:
+def is_parked_by_it(desired: dict[str, Any]) -> bool:
+    """Whether it would run, but for a damaged checkpoint."""
+    return desired.get("state") == "parked" and restart_policy.classify(str(desired.get("why"))) == "damaged_checkpoint"
+
+
+def resume(cluster: Cluster, files: hdfs.Client, tools: Launcher, args: argparse.Namespace,
+           desired: dict[str, Any]) -> dict[str, str]:
     """With the parameters that it had."""
     spec, why = StreamSpec.of({**desired.get("parameters", {}), "stream": args.stream}), args.why or "checkpoint"
     if args.no_airflow or not cluster.airflow.url:

@@ -4,8 +4,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from deploy.checkpoints.doctor import state
+from deploy.checkpoints.doctor.files import SCHEMA
+from deploy.checkpoints.doctor.sums import crc32c
 from deploy.launch import Launcher
 from spark_apps.contract import LandingFile, StreamPaths, generation_name, hour_name
+from spark_apps.taken import log_files
 from tests.fakes.actors import CutOff
 from tests.fakes.world import PATHS, World
 
@@ -13,25 +17,58 @@ TEN = 1_800_000_000_000 - 1_800_000_000_000 % 3_600_000   # a full hour
 BATCH_MS, LINES, BYTES = 10_000, 100, 120_000
 
 
+def _partitions(world: World, generation: int, paths: StreamPaths) -> int:
+    return int((world.hdfs.read_json(paths.generation(generation)) or {}).get("shuffle_partitions") or 3)
+
+
 def commit(world: World, generation: int, batch: int, at_ms: int, paths: StreamPaths = PATHS) -> None:
     """One file landed at this instant, and the batch that took it."""
     hdfs, checkpoint = world.hdfs, paths.checkpoint(generation)
-    name = land(world, at_ms, paths)
-    hdfs.replace(f"{checkpoint}/metadata", b'{"id": "q"}')
+    hdfs.replace(f"{checkpoint}/metadata", b'{"id":"00000000-0000-0000-0000-000000000000"}')
     offsets(world, generation, batch, at_ms, paths)
-    hdfs.replace(f"{checkpoint}/sources/0/{batch}", f'v1\n{{"path":"{name}","batchId":{batch}}}'.encode())
-    for partition in (0, 1):
-        hdfs.replace(f"{checkpoint}/state/0/{partition}/{batch + 1}.changelog", b"x" * (batch + 1))
-    hdfs.replace(f"{checkpoint}/commits/{batch}", b'v1\n{"nextBatchWatermarkMs":0}')
+    count = _partitions(world, generation, paths)
+    ids = [f"{generation:08x}-{partition:04x}-0000-0000-{batch:012x}" for partition in range(count)]
+    for partition, one in enumerate(ids):
+        data, path = b"x" * (batch + 1), f"{checkpoint}/state/0/{partition}/{batch + 1}_{one}.changelog"
+        hdfs.replace(path, data)
+        hdfs.replace(f"{path}.crc", _dump({"algorithm": "CRC32C", "value": crc32c(data), "mainFileSize": len(data)}))
+    hdfs.replace(f"{checkpoint}/{state.OPERATOR}", b"v1\n" + _dump({
+        "operatorInfo": {"operatorId": 0, "operatorName": "dedupeWithinWatermark"},
+        "stateStoreInfo": [{"storeName": "default", "numColsPrefixKey": 0, "numPartitions": count}]}))
+    hdfs.replace(f"{checkpoint}/{state.SCHEMA}", SCHEMA)
+    hdfs.replace(f"{checkpoint}/commits/{batch}", b"v2\n" + _dump({
+        "nextBatchWatermarkMs": at_ms - 600_000, "stateUniqueIds": {"0": [[one] for one in ids]}}))
     line = {"batch_id": batch, "lines": LINES, "batch_s": 2.0, "arrival_ms": at_ms}
     file = f"{paths.batches}/{generation_name(generation)}-000001.a1-{hour_name(at_ms)}.jsonl"
     hdfs.replace(file, (hdfs.read(file) or b"") + json.dumps(line).encode() + b"\n")
 
 
 def offsets(world: World, generation: int, batch: int, at_ms: int, paths: StreamPaths = PATHS) -> None:
-    """Of a batch that has begun."""
-    text = f'v1\n{{"batchWatermarkMs":{at_ms - 600_000}}}\n{{"logOffset":{batch}}}'
-    world.hdfs.replace(f"{paths.checkpoint(generation)}/offsets/{batch}", text.encode())
+    """Of a batch that has begun, with the file that landed at this instant; the one before it has handed its watermark
+    on."""
+    _source(world, paths.checkpoint(generation), batch, land(world, at_ms, paths))
+    hdfs, checkpoint, watermark = world.hdfs, paths.checkpoint(generation), at_ms - 600_000
+    said = {"batchWatermarkMs": watermark, "batchTimestampMs": at_ms,
+            "conf": {"spark.sql.shuffle.partitions": str(_partitions(world, generation, paths))}}
+    hdfs.replace(f"{checkpoint}/offsets/{batch}", b"\n".join((b"v1", _dump(said), _dump({"logOffset": batch}))))
+    if before := hdfs.read(f"{checkpoint}/commits/{batch - 1}"):
+        handed = json.loads(before.partition(b"\n")[2]) | {"nextBatchWatermarkMs": watermark}
+        hdfs.data[f"{checkpoint}/commits/{batch - 1}"] = b"v2\n" + _dump(handed)
+
+
+def _source(world: World, checkpoint: str, batch: int, name: str) -> None:
+    """The entry of the source's log that names this file; each tenth is of all before it, too."""
+    directory, lines = f"{checkpoint}/sources/0", list[bytes]()
+    if batch % 10 == 9:
+        for one in log_files(world.hdfs.list(directory)):
+            lines += (world.hdfs.read(f"{directory}/{one}") or b"").split(b"\n")[1:]
+    lines.append(_dump({"path": name, "timestamp": world.hdfs.times[name], "batchId": batch}))
+    to = f"{directory}/{batch}{'.compact' if batch % 10 == 9 else ''}"
+    world.hdfs.replace(to, b"\n".join((b"v1", *lines)))
+
+
+def _dump(said: Any) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 def land(world: World, at_ms: int, paths: StreamPaths = PATHS) -> str:

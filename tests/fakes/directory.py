@@ -47,7 +47,7 @@ class Directory:
         except FileNotFoundError:
             return None
         return {"type": "DIRECTORY" if Path(path).is_dir() else "FILE", "length": found.st_size,
-                "modificationTime": int(found.st_mtime * 1000)}
+                "modificationTime": found.st_mtime_ns // 1_000_000}
 
     def exists(self, path: str) -> bool:
         return Path(path).exists()

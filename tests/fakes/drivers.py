@@ -330,8 +330,9 @@ class World:
         self.hdfs, self.rm = Files(self), RM(self)
         self.hdfs.replace(f"/hashtide/releases/{RELEASE}/{artifact.SUMS}", b"")
         self.hdfs.replace(f"{PATHS.control}/provisioned", b"")
+        # Its drivers keep no checkpoint.
         self.tools = Launcher(CLUSTER, self.hdfs, self.rm, self.start, self.now_ms, self.monotonic,
-                              new_id=self.new_id)
+                              new_id=self.new_id, examine=lambda hdfs, paths: None)
 
     def new_id(self) -> str:
         self._count += 1

@@ -90,7 +90,7 @@ def test_a_point_is_described(shell: Shell) -> None:
 
 def test_a_damaged_point_is_a_no(shell: Shell) -> None:
     shell.world.hdfs.data[f"{PATHS.checkpoint(1)}/commits/4"] = b""
-    assert "commits/4 is missing, empty" in shell("inspect", "g0001", code=1)
+    assert "commits/4: it is empty" in shell("inspect", "g0001", code=1)
     assert "g0001 cannot be restored: " in shell("list")
 
 

@@ -95,7 +95,8 @@ class Clear:
         stage, world = self.stage, self.world
         return Launcher(CLUSTER, Through(stage, world.hdfs, FILES),  # type: ignore[arg-type]
                         Through(stage, world.rm, ("apps", "kill", "attempts")),  # type: ignore[arg-type]
-                        lambda *args: stage.call(world.start, *args), world.now_ms, world.monotonic, stage.sleep)
+                        lambda *args: stage.call(world.start, *args), world.now_ms, world.monotonic, stage.sleep,
+                        examine=lambda hdfs, paths: None)
 
     def old_try(self) -> None:
         handover.abandon(self.tools(), STREAM, OLD, 1, "cleared or marked")

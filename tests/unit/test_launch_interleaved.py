@@ -75,7 +75,8 @@ class Run:
         stage, world = self.stage, self.world
         return Launcher(CLUSTER, Through(stage, world.hdfs, FILES),  # type: ignore[arg-type]
                         Through(stage, world.rm, ("apps", "kill", "attempts")),  # type: ignore[arg-type]
-                        lambda *args: stage.call(self.start, *args), world.now_ms, world.monotonic, stage.sleep)
+                        lambda *args: stage.call(self.start, *args), world.now_ms, world.monotonic, stage.sleep,
+                        examine=lambda hdfs, paths: None)
 
     def launching(self) -> None:
         """A process that is started again when it was cut off, or got no for an answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from deploy import checkpoints, supervisor
+from deploy.checkpoints.copying import size_text
 from deploy.errors import BadUse
 from deploy.launch import StreamSpec
 from spark_apps.contract import HOUR_MS, hour_name
@@ -45,7 +46,7 @@ def test_a_restore_says_from_where_what_changes_and_how_much_is_taken_again(worl
     assert found.text() == f"""\
 Restore of stream a from savepoint before: a new generation from batch 2 of g0001, watermark {iso(watermark)}; what \
 was counted after it is dropped and counted again
-  copies    {found.copy_files} files of its checkpoint, {found.copy_bytes} B; what they are copied from \
+  copies    {found.copy_files} files of its checkpoint, {size_text(found.copy_bytes)}; what they are copied from \
 stays as it is
   changes   {hour_name(TEN)}, {hour_name(TEN + HOUR_MS)}, until they are counted again
   takes     4 landed files, about 400 tweets, in about 2 min

@@ -29,6 +29,7 @@ class Life(World):
         self.began_ms, self.batch = self.now_ms(), 0
         self.hdfs.mkdirs(PATHS.control)
         self.driver: Reporter | None = None
+        self.tools.examine = lambda hdfs, paths: None   # there is no checkpoint
 
     def begin(self, holder: str = HOLDER, why: str = "hashtag_stream") -> App:
         assert holding.begin(self.tools, SPEC, holder, why) is None

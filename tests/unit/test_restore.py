@@ -65,7 +65,7 @@ def test_restored_twice_the_first_restore_counts_no_more(world: World) -> None:
     checkpoints.restore(world.tools, STREAM, "before")
     assert lineage(world.hdfs, PATHS) == {3: None, 1: 2}
     assert checkpoint(world, 3).keys() == checkpoint(world, 2).keys() - {"commits/3", *(
-        name for name in checkpoint(world, 2) if "4.changelog" in name or name == "sources/0/3")}
+        name for name in checkpoint(world, 2) if "/4_" in name)}
 
 
 def test_a_generation_can_be_gone_back_to_where_it_stands(world: World) -> None:
@@ -119,7 +119,7 @@ def test_a_driver_that_comes_while_the_checkpoint_is_copied_keeps_its_generation
                                        ("commits/2", b"")])
 def test_a_point_that_no_driver_could_start_from_is_named(world: World, name: str, text: bytes) -> None:
     world.hdfs.data[f"{PATHS.base}/.snapshot/savepoint-before/checkpoint/g0001/{name}"] = text
-    with pytest.raises(HashtideError, match=f"savepoint before is damaged: .*/{name} is missing, empty or no offsets"):
+    with pytest.raises(HashtideError, match=f"savepoint before is damaged: .*/{name}: (it is empty|1 of 2 lines)"):
         checkpoints.restore(world.tools, STREAM, "before")
     assert opened(world).number == 1
 

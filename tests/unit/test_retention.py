@@ -106,7 +106,7 @@ def test_a_point_that_cannot_be_read_keeps_all() -> None:
     savepoint.take(world.tools, STREAM, "before")
     days(world, 8)
     inside = f"{PATHS.snapshots}/savepoint-before/checkpoint/g0001"
-    world.hdfs.data[f"{inside}/sources/0/3"] = b"v1\n{half"
+    world.hdfs.data[f"{inside}/sources/0/21"] = b"v1\n{half"
     found = list_of(world)
     assert not found.found.items
     assert "what savepoint before has taken cannot be read; `deploy/hashtide checkpoint drop before" in reasons(found)

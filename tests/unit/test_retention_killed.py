@@ -55,7 +55,7 @@ def wants(world: World) -> dict[str, set[str]]:
             continue
         root = f"{point.checkpoint}/sources/0/"
         logs = [data.decode() for path, data in world.hdfs.data.items()
-                if path.startswith(root) and int(path.removeprefix(root)) <= point.batch]
+                if path.startswith(root) and int(path.removeprefix(root).removesuffix(".compact")) <= point.batch]
         taken = {word for text in logs for word in text.split('"') if "jsonl" in word}
         first = point.generation.from_hour or 0
         found[name] = {path for path, at in all_there.items() if path not in taken and at >= first}

@@ -81,7 +81,7 @@ def test_a_stream_without_a_checkpoint_has_nothing_to_keep() -> None:
 def test_where_snapshots_are_not_allowed_the_right_and_the_other_way_are_named(world: World) -> None:
     world.hdfs.snapshottable.clear()
     with pytest.raises(Refused, match=rf"snapshots of {PATHS.base} are not allowed.*-allowSnapshot {PATHS.base}"
-                                      r".*checkpoint savepoint before --stream a --copy` copies.*\d+ B in \d+ files"):
+                                      r".*checkpoint savepoint before --stream a --copy` copies.*\d kB in \d+ files"):
         take(world.tools, STREAM, "before")
     assert not world.hdfs.list(PATHS.savepoints)
 
@@ -114,13 +114,13 @@ def test_a_copy_beside_a_driver_that_deletes_what_it_needs_no_more_begins_again(
     copy, tried = world.hdfs.copy, []
 
     def copying(source: str, target: str) -> None:
-        if source.endswith("state/0/1/1.changelog") and not tried:
+        if source.endswith("/offsets/0") and not tried:
             tried.append(world.hdfs.delete(source))
         copy(source, target)
 
     world.hdfs.copy = copying  # type: ignore[method-assign]
     made = take(world.tools, STREAM, "before", by_copy=True)
-    assert tried and not world.hdfs.exists(f"{PATHS.savepoint_copy(made['directory'])}/state/0/1/1.changelog")
+    assert tried and not world.hdfs.exists(f"{PATHS.savepoint_copy(made['directory'])}/offsets/0")
     assert world.hdfs.list(f"{PATHS.base}/savepoint") == [made["directory"]]
 
 

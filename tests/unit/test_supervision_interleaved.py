@@ -46,7 +46,7 @@ class Scene:
         return Launcher(CLUSTER, Through(stage, world.hdfs, FILES),  # type: ignore[arg-type]
                         Through(stage, world.rm, ("apps", "kill", "attempts")),  # type: ignore[arg-type]
                         stage.start, world.now_ms, world.monotonic, stage.sleep,
-                        new_id=world.new_id)
+                        new_id=world.new_id, examine=lambda hdfs, paths: None)
 
     def play(self) -> None:
         self.world.sick = self.sick

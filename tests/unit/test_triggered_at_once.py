@@ -33,7 +33,8 @@ class Press:
         stage, world = self.stage, self.world
         return Launcher(CLUSTER, Through(stage, world.hdfs, FILES),  # type: ignore[arg-type]
                         Through(stage, world.rm, ("apps", "kill", "attempts")),  # type: ignore[arg-type]
-                        stage.start, world.now_ms, world.monotonic, stage.sleep, new_id=world.new_id)
+                        stage.start, world.now_ms, world.monotonic, stage.sleep, new_id=world.new_id,
+                        examine=lambda hdfs, paths: None)
 
     def play(self) -> None:
         self.stage.play([self.direct], until_s=1)

@@ -1,0 +1,117 @@
+"""What an examination finds: each damage of a checkpoint that Spark wrote, and nothing where there is none."""
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from deploy.checkpoints.doctor import Level, Report, examine, gate, look
+from deploy.errors import Damaged
+from spark_apps.generations import Generation
+from tests.fakes import damage
+from tests.fakes.damage import FILES, Patient
+from tests.fakes.files import Files
+from tests.fakes.real import PATHS, real
+
+SEED = int(os.environ.get("HASHTIDE_SEED") or random.SystemRandom().randrange(10**6))
+CASES = {name: (do, kinds) for name, do, kinds in (*damage.cases(), *damage.SILENT)}
+_AS_MADE = real()
+
+
+@pytest.fixture
+def patient() -> Patient:
+    files = Files()
+    files.data, files.times = dict(_AS_MADE.data), dict(_AS_MADE.times)
+    return Patient(files, PATHS)
+
+
+def examined(patient: Patient, level: Level = Level.LAUNCH, generation: Generation | None = None) -> Report:
+    made = generation or Generation(patient.generation, shuffle_partitions=2)
+    return examine(look(patient.hdfs, patient.paths, made, level))
+
+
+@pytest.mark.parametrize("level", Level, ids=lambda level: level.name.lower())
+def test_nothing_is_found_where_nothing_is_wrong(patient: Patient, level: Level) -> None:
+    report = examined(patient, level)
+    assert report.findings == () and report.good == report.seen.committed >= 25
+
+
+def test_the_checkpoint_has_what_makes_it_hard(patient: Patient) -> None:
+    seen = examined(patient).seen
+    assert [path for path in seen.source_log()][0] == "sources/0/19.compact"
+    assert patient.state("zip") and patient.table() in seen.sizes
+    assert {one.epoch for one in seen.around.told} == {1, 2} and seen.around.published is not None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_damage_is_found_before_a_launch(patient: Patient, name: str) -> None:
+    do, kinds = CASES[name]
+    do(patient)
+    report = examined(patient)
+    assert {one.kind for one in report.damage} & set(kinds), report.findings
+    if not name.startswith("old "):
+        with pytest.raises(Damaged, match=r"checkpoint g0001 is damaged.*nothing was started.*checkpoint doctor"):
+            gate.check(patient.hdfs, PATHS)
+    assert report.good is None or report.needed(report.good) is not None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_found_wherever_it_is(patient: Patient, name: str) -> None:
+    """Each file at many places; a file that was written again is also newer than what followed it."""
+    rng, where = random.Random(SEED), FILES[name][0]
+    before = patient.read(path := where(patient))
+    for _ in range(25):
+        at, bit = rng.random(), rng.randrange(8)
+        patient.write(path, before)
+        damage.flipped(where, at, bit)(patient)
+        patient.late_ms = 60_000
+        patient.write(path, patient.read(path))
+        patient.late_ms = 0
+        assert examined(patient).damage, f"{path}: bit {bit} at {at:.3f}, HASHTIDE_SEED={SEED}"
+        patient.hdfs.times[f"{patient.root}/{path}"] -= 60_000
+
+
+def test_before_the_first_batch_nothing_is_missing(patient: Patient) -> None:
+    files = Files()
+    for path in ("parent", "generation"):
+        files.write_json(f"{PATHS.control}/{path}", {})
+    assert examine(look(files, PATHS, Generation(1), Level.LAUNCH)).findings == ()
+
+
+def test_a_batch_that_was_begun_is_no_damage_and_is_said(patient: Patient) -> None:
+    newest = int(patient.newest().rpartition("/")[2])
+    patient.delete(f"commits/{newest}")
+    forget(patient, newest)
+    report = examined(patient, Level.DEEP)
+    assert [one.kind for one in report.findings] == ["unfinished_batch"] and report.good == newest - 1
+
+
+def forget(patient: Patient, batch: int) -> None:
+    """Its driver was killed before it told of this batch."""
+    for path in [path for path in patient.hdfs.data if path.startswith(PATHS.batches)]:
+        lines = patient.hdfs.data[path].splitlines(keepends=True)
+        patient.hdfs.data[path] = b"".join(line for line in lines if f'"batch_id": {batch},'.encode() not in line)
+
+
+@pytest.mark.parametrize("cut", range(26))
+def test_no_moment_of_a_running_driver_is_damage(patient: Patient, cut: int) -> None:
+    """As it stood when each of its last 26 files was the newest."""
+    files: Files = patient.hdfs
+    mine = sorted((at, path) for path, at in files.times.items() if path.startswith((patient.root, PATHS.landing)))
+    last_told = max(at for path, at in files.times.items() if path.startswith(PATHS.batches))
+    order = [path for at, path in mine if at <= last_told]
+    for path in order[len(order) - cut:]:
+        del files.data[path], files.times[path]
+    for batch in range(28, -1, -1):
+        if f"{patient.root}/commits/{batch}" not in files.data:
+            forget(patient, batch)
+    log = f"{PATHS.table('counts_live')}/_delta_log"
+    begun = examined(patient).seen.begun
+    for path in [path for path in files.data if path.startswith(log)]:
+        if any(f'"version":{batch},'.encode() in files.data[path] and b'"txn"' in files.data[path]
+               for batch in range(begun + 1, 40)):
+            del files.data[path]
+    assert not examined(patient).damage, order[-3:]
+
+
