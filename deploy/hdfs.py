@@ -84,6 +84,16 @@ class Client:
         except _Missing:
             return None
 
+    def read_end(self, path: str, count: int) -> bytes | None:
+        """The last so many bytes, or all where it has fewer."""
+        try:
+            with self._errors(path):
+                length = int(self._client.status(path)["length"])
+                with self._client.read(path, offset=max(0, length - count)) as reader:
+                    return bytes(reader.read())
+        except _Missing:
+            return None
+
     def replace(self, path: str, data: bytes) -> None:
         parent, name = PurePosixPath(path).parent, PurePosixPath(path).name
         temporary = f"{parent}/.{name}.{uuid.uuid4().hex[:12]}"

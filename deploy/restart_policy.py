@@ -46,9 +46,11 @@ _CLASSES = (
     ("missing_class", r"ClassNotFoundException|NoClassDefFoundError|ModuleNotFoundError|ImportError"
                       r"|No such file or directory.*python|File does not exist.*releases/"),
     ("damaged_checkpoint", r"CHECKPOINT_FILE_CHECKSUM|STREAMING_CHECKPOINT_MISSING|MALFORMED_LOG_FILE"
+                           r"|CHECKPOINT_LOG\.\w+: (?!.*obtain block)"
                            r"|CANNOT_LOAD_STATE_STORE\.(AUTO_SNAPSHOT|CANNOT_FIND_BASE|CANNOT_READ|INVALID_C|UNEXPECTED_F)"
-                           r"|Incomplete log file|batch \d+ doesn't exist|CONCURRENT_STREAM_LOG"
-                           r"|RocksDBException.{0,80}Corruption|checkpoint \w+ is damaged"),
+                           r"|CANNOT_LOAD_STATE_STORE.{0,400}(corrupt|decoding|does not exist|EOF|checksum)"
+                           r"|Incomplete log file|batch \d+ doesn't exist|RocksDBException.{0,80}Corruption"
+                           r"|checkpoint \w+ is damaged|^damaged_checkpoint"),
     ("incompatible_checkpoint", r"STATE_STORE_\w*(SCHEMA|VERSION|PROVIDER)\w*|Provided schema doesn't match"
                                 r"|STREAMING_STATEFUL_OPERATOR_NOT_MATCH|different .{0,40}checkpoint"
                                 r"|incompatible checkpoint|fingerprint"),
@@ -158,6 +160,8 @@ def is_hopeless(kind: str, tries: int, policy: Policy | None = None) -> bool:
 
 
 def _hopeless(spent: Sequence[Restart], last: Restart, policy: Policy) -> str:
+    if last.kind == "damaged_checkpoint":
+        return f"{last.kind}: {last.evidence}"[:330] + "; `deploy/hashtide checkpoint doctor` shows the ways out"
     if last.kind in FATAL:
         return f"{last.kind}: {last.evidence}"[:400]
     tries = 0

@@ -23,6 +23,7 @@ from spark_apps.shutdown import StopGate, StopRequested
 from spark_apps.sinks import CountsLive
 from spark_apps.sources import read_stream
 from spark_apps.transforms.tweets import read_lines, tag
+from spark_apps.unreadable import part_of_checkpoint
 
 log = logging.getLogger("hashtide")
 
@@ -126,7 +127,8 @@ def _end_of(error: BaseException, reporter: Reporter) -> dict[str, object]:
         traceback.print_exception(error)
     name, said = reason(error)
     condition = error.getCondition() if isinstance(error, PySparkException) else None
-    return reporter.result(name, " ".join(f"{condition or name}: {said}".split())[:1000])
+    stack = f"{text}\n{getattr(error, '_stackTrace', '')}"
+    return reporter.result(name, " ".join(f"{part_of_checkpoint(stack) or condition or name}: {said}".split())[:1000])
 
 
 def main(argv: list[str]) -> int:

@@ -314,3 +314,12 @@ def test_cut_off_at_any_change_the_next_try_opens_it_once(stream: Batches, run: 
         if not was_cut:
             break
     assert at > 10
+
+
+def test_on_a_damaged_checkpoint_nothing_is_started_and_the_run_says_the_way_out(stream: Batches, run: Any) -> None:
+    stream.hdfs.data[f"{PATHS.checkpoint(1)}/commits/2"] = b""
+    epochs, jobs = stream.hdfs.list(PATHS.epochs), len(stream.jobs)
+    with pytest.raises(AirflowFailException, match="commits/2: it is empty.*checkpoint doctor"):
+        run().execute()
+    assert (desired(stream)["state"], desired(stream)["who"]) == ("parked", "supervisor")
+    assert (stream.hdfs.list(PATHS.epochs), len(stream.jobs)) == (epochs, jobs)

@@ -163,21 +163,26 @@ def set_back(p: Patient) -> None:
         del back
 
 
-def told_again(p: Patient, batch: int, epoch: int) -> None:
-    """Another driver's line of this batch in progress/batches."""
-    directory = p.paths.batches
-    names = [name for name in p.hdfs.list(directory) if name.startswith(generation_name(p.generation))]
-    lines = b"".join((p.hdfs.read(f"{directory}/{name}") or b"") for name in names).splitlines()
+def told_again(p: Patient, back: int = 3) -> None:
+    """A later driver's line of a batch that another one has told of."""
+    directory, names = p.paths.batches, told(p)
+    lines = [line for name in names for line in (p.hdfs.read(f"{directory}/{name}") or b"").splitlines()]
+    batch = int(p.newest().rpartition("/")[2]) - back
     line = next(line for line in lines if json.loads(line)["batch_id"] == batch)
-    name = names[0].replace("-000001.a1-", f"-{epoch:06d}.a1-")
-    before = p.hdfs.read(f"{directory}/{name}") or b""
-    p.hdfs.replace(f"{directory}/{name}", before + line + b"\n")
+    later = int(names[-1].split("-")[1].split(".")[0]) + 1
+    p.hdfs.replace(f"{directory}/{generation_name(p.generation)}-{later:06d}.a1-2026-03-01T10.jsonl", line + b"\n")
+
+
+def told(p: Patient) -> list[str]:
+    """Files of its drivers, the oldest first."""
+    return [name for name in p.hdfs.list(p.paths.batches) if name.startswith(f"{generation_name(p.generation)}-")]
 
 
 def interleaved(p: Patient) -> None:
     """The first driver goes on after the second has begun: one batch of the second's is the first's."""
-    directory = p.paths.batches
-    first, second = [name for name in p.hdfs.list(directory) if name.startswith(generation_name(p.generation))][:2]
+    directory, names = p.paths.batches, told(p)
+    first = names[0]
+    second = next(name for name in names if name.split("-")[1] != first.split("-")[1])
     lines = (p.hdfs.read(f"{directory}/{second}") or b"").splitlines(keepends=True)
     moved = lines.pop(len(lines) // 2)
     times = getattr(p.hdfs, "times", None)
@@ -215,7 +220,7 @@ WHOLE: list[tuple[str, Damage, tuple[str, ...]]] = [
     ("gap in the source's log", deleted(lambda p: p.source(2)), ("source_log_gap",)),
     ("compacted source's log deleted", deleted(lambda p: p.compact()), ("source_log_gap",)),
     ("commit ahead of the offsets", commit_of_nothing, ("commits_ahead",)),
-    ("two drivers committed a batch", lambda p: told_again(p, 20, 3), ("two_writers",)),
+    ("two drivers committed a batch", told_again, ("two_writers",)),
     ("two drivers in turns", interleaved, ("two_writers",)),
     ("of another stream", of_another_stream, ("foreign_checkpoint",)),
     ("of another query", another_id, ("foreign_checkpoint",)),
@@ -229,14 +234,14 @@ SILENT: list[tuple[str, Damage, tuple[str, ...]]] = [
      ("offsets_contradicted", "commits_contradicted")),
     ("watermark of an older commit", another_digit(lambda p: p.newest("commits", 5), rb'nextBatchWatermarkMs":\d{12}'),
      ("commits_contradicted",)),
-    ("end of the newest offsets", replaced(lambda p: p.newest("offsets"), rb'(logOffset":)2', rb"\g<1>1"),
-     ("offsets_contradicted",)),
+    ("end of the newest offsets", another_digit(lambda p: p.newest("offsets"), rb'logOffset":'),
+     ("offsets_contradicted", "offsets_damaged", "source_log_gap")),
     ("id of the state in the newest commit", replaced(lambda p: p.newest(), rb'(\[\["[0-9a-f]{7})[0-9a-f]', rb"\g<1>x"),
      ("commits_damaged",)),
     ("another id of the state in the newest commit", replaced(
         lambda p: p.newest(), rb'(\[\[")[0-9a-f]{8}', rb"\g<1>00000000"), ("state_missing",)),
-    ("partitions in the newest offsets", replaced(lambda p: p.newest("offsets"), rb'(shuffle.partitions":")2',
-                                                  rb"\g<1>3"), ("other_configuration",)),
+    ("partitions in the newest offsets", replaced(lambda p: p.newest("offsets"), rb'(shuffle.partitions":")\d',
+                                                  rb"\g<1>9"), ("other_configuration",)),
     ("a setting in the newest offsets", replaced(lambda p: p.newest("offsets"), rb'"lz4"', b'"lz5"'),
      ("other_configuration",)),
     ("a name of a setting in older offsets", replaced(lambda p: p.newest("offsets", 4), rb"compression.codec",
@@ -247,7 +252,7 @@ SILENT: list[tuple[str, Damage, tuple[str, ...]]] = [
                                                     rb"-x-\g<1>z.jsonl"), ("source_log_contradicted",)),
     ("time in the source's log", replaced(lambda p: p.source(), rb'(timestamp":\d{12})\d', rb"\g<1>x"),
      ("source_log_damaged",)),
-    ("number in the source's log", replaced(lambda p: p.source(), rb'(batchId":)2', rb"\g<1>3"),
+    ("number in the source's log", another_digit(lambda p: p.source(), rb'batchId":'),
      ("source_log_damaged",)),
     ("query's id", replaced(lambda p: "metadata", rb'(id":"[0-9a-f]{7})[0-9a-f]', rb"\g<1>x"), ("metadata_damaged",)),
 ]

@@ -30,6 +30,10 @@ class Directory:
         except FileNotFoundError:
             return None
 
+    def read_end(self, path: str, count: int) -> bytes | None:
+        data = self.read(path)
+        return data if data is None else data[-count:]
+
     def replace(self, path: str, data: bytes) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(data)

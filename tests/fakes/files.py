@@ -46,6 +46,10 @@ class Files:
         self._check()
         return self.data.get(path)
 
+    def read_end(self, path: str, count: int) -> bytes | None:
+        data = self.read(path)
+        return data if data is None else data[-count:]
+
     def replace(self, path: str, data: bytes) -> None:
         self._check()
         with self._lock:

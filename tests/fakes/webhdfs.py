@@ -80,7 +80,8 @@ class WebHdfs:
             found = [{**(self._status(f"{path}/{name}") or {}), "pathSuffix": name} for name in sorted(names)]
             return (200, {"FileStatuses": {"FileStatus": found}}) if path in self.directories else self._missing(path)
         if op == "OPEN":
-            return (200, self.files[path]) if path in self.files else self._missing(path)
+            offset = int(query.get("offset", 0))
+            return (200, self.files[path][offset:]) if path in self.files else self._missing(path)
         if op == "MKDIRS":
             self._make(path)
             return 200, {"boolean": True}

@@ -93,6 +93,13 @@ def test_it_rolls_back_to_the_newest_whole_batch_and_leaves_the_evidence(shell: 
     assert "commits/4" in shell("doctor", "g0001", code=1)
 
 
+def test_landing_that_is_deleted_by_now_is_said_to_be_lost(shell: Shell) -> None:
+    shell.world.hdfs.data[NEWEST] = b""
+    for path in [path for path in shell.world.hdfs.data if path.startswith(PATHS.landing)]:
+        del shell.world.hdfs.data[path]
+    assert "lost      1 landing files that were taken after it are deleted" in shell("doctor", code=1)
+
+
 def test_without_a_whole_batch_it_restores_the_newest_whole_savepoint(shell: Shell) -> None:
     whole_gone(Patient(shell.world.hdfs, PATHS))
     assert "because savepoint before is the newest point that is whole" in shell("doctor", code=1)

@@ -61,6 +61,12 @@ def test_what_is_no_json_object_is_named_with_its_path(files: hdfs.Client, serve
         files.read_json(PATH)
 
 
+def test_the_end_of_a_file_is_read_alone(files: hdfs.Client) -> None:
+    files.replace(PATH, b"0123456789")
+    assert [files.read_end(PATH, count) for count in (3, 10, 11)] == [b"789", b"0123456789", b"0123456789"]
+    assert files.read_end(f"{PATH}.x", 3) is None
+
+
 def test_of_two_exclusive_creates_the_first_wins_and_stays(files: hdfs.Client) -> None:
     assert files.create_exclusive(PATH, {"launch": 1})
     assert not files.create_exclusive(PATH, {"launch": 2})

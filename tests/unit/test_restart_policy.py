@@ -68,7 +68,8 @@ def test_a_person_who_asks_again_begins_a_new_budget() -> None:
     assert isinstance(decided(*ends, since_ms=NOW - 4 * MINUTE_MS), Submit)
 
 
-@pytest.mark.parametrize("kind", ["bad_configuration", "missing_class", "incompatible_checkpoint"])
+@pytest.mark.parametrize("kind", ["bad_configuration", "missing_class", "damaged_checkpoint",
+                                  "incompatible_checkpoint"])
 def test_what_another_try_cannot_mend_parks_at_once(kind: str) -> None:
     assert isinstance(decided(died(1, kind=kind)), Park)
 
@@ -113,6 +114,15 @@ def test_three_deaths_at_different_batches_do_not_park() -> None:
     ("org.apache.hadoop.hdfs.server.namenode.SafeModeException: Cannot create file", "outage"),
     ("java.net.ConnectException: Call From a to b:8032 failed: Connection refused", "outage"),
     ("[STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE] Provided key schema", "incompatible_checkpoint"),
+    ("CANNOT_LOAD_STATE_STORE.UNCATEGORIZED: Error decoding offset 359 of input buffer", "damaged_checkpoint"),
+    ("CANNOT_LOAD_STATE_STORE.UNCATEGORIZED: File /a/state/0/0/13_x.changelog does not exist", "damaged_checkpoint"),
+    ("CANNOT_LOAD_STATE_STORE.UNCATEGORIZED: Call From a to b:8020 failed: Connection refused", "outage"),
+    ("CANNOT_LOAD_STATE_STORE.UNCATEGORIZED: No space left on device", "error"),
+    ("CHECKPOINT_LOG.CommitLog: Unexpected end-of-input: was expecting closing quote", "damaged_checkpoint"),
+    ("CHECKPOINT_LOG.OffsetSeqLog: Could not obtain block: BP-1:blk_7 file=/a/offsets/3", "error"),
+    ("[CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED] Checksum verification failed", "damaged_checkpoint"),
+    ("CONCURRENT_STREAM_LOG_UPDATE: Concurrent update to the log", "error"),
+    ("stream a: checkpoint g0001 is damaged: offsets/16: it is empty; nothing was started.", "damaged_checkpoint"),
     ("submitted by user root to unknown queue: streming", "bad_configuration"),
     ("Container killed with exit code 137", "error"),
 ])

@@ -134,7 +134,10 @@ def _arrival(path: str) -> int | None:
 
 
 def _times(seen: Seen) -> Iterator[Finding]:
-    """What a driver wrote in this order is not out of it; nor is what a restore copied newer than its generation."""
+    """What a driver wrote in this order is not out of it; nor is what a restore copied newer than its generation. Of a
+    savepoint the times may be those of its copies."""
+    if seen.root != seen.paths.checkpoint(seen.generation.number):
+        return
     told: dict[int, Told] = {one.batch: one for one in sorted(seen.around.told, key=lambda one: one.file_ms)}
     inherited = -1 if seen.generation.fresh else seen.generation.through_batch
     found = []

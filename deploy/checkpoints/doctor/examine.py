@@ -52,6 +52,7 @@ class Report:
         found |= {f"offsets/{batch - 1}"} if batch else set()
         for chain in state.chains(self.seen, commits, batch):
             found.update(chain.all)
+            found.update(f"{path}.crc" for path in chain.files if f"{path}.crc" in self.seen.sizes)
             found.update(self._tables(chain.files))
         return frozenset(found) if found <= self.seen.sizes.keys() and not found & self.spoiled else None
 

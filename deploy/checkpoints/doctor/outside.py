@@ -116,6 +116,7 @@ def landing(hdfs: Any, found: Seen, level: int, all_of: AllOf) -> Around:
     listed = dict(zip(wanted, all_of(hdfs.statuses, wanted), strict=True))
     times = {f"{hour}/{name}": int(status["modificationTime"])
              for hour, statuses in listed.items() for name, status in statuses.items()}
-    return replace(found.around, landing=times, hours=frozenset(hour for hour in wanted if listed[hour]))
+    return replace(found.around, landing=times, hours=frozenset(hour for hour in wanted if listed[hour]),
+                   asked=frozenset(wanted))
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from enum import IntEnum
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from deploy.checkpoints.doctor import outside, state
 from deploy.checkpoints.doctor.finding import Bad
@@ -43,6 +43,8 @@ class Files(generations.Files, Protocol):
     """What of deploy.hdfs.Client is needed here."""
 
     def read(self, path: str) -> bytes | None: ...
+
+    def read_end(self, path: str, count: int) -> bytes | None: ...
 
     def status(self, path: str) -> dict[str, Any] | None: ...
 
@@ -132,21 +134,24 @@ def _read(hdfs: Files, seen: Seen, wanted: list[str], all_of: Callable[..., Any]
     read."""
     def one(path: str) -> bytes | HashtideError | None:
         try:
-            if path.startswith("sources/0/") and seen.sizes[path] > LOG_BYTES and hasattr(hdfs, "read_end"):
-                return cast(bytes, hdfs.read_end(f"{seen.root}/{path}", _END_BYTES))
-            return hdfs.read(f"{seen.root}/{path}")
+            if path in ends:
+                return hdfs.read_end(f"{seen.root}/{path}", _END_BYTES)
+            data, size = hdfs.read(f"{seen.root}/{path}"), seen.sizes[path]
+            if data is not None and len(data) < size:
+                # So ends what a DataNode sends that comes upon a block whose sum is wrong.
+                raise HashtideError(f"HDFS gives {len(data):,} of its {size:,} bytes")
+            return data
         except SafeMode:
             raise
         except HashtideError as error:
             return error
 
+    ends = {path for path in wanted if path.startswith("sources/0/") and seen.sizes[path] > LOG_BYTES}
     found = dict(zip(wanted, all_of(one, wanted), strict=True))
     errors = {path: got for path, got in found.items() if isinstance(got, HashtideError)}
     outage = next((error for error in errors.values() if isinstance(error, Unreachable)), None)
     if outage and len(errors) == len(found):
         raise outage
     data = {path: got for path, got in found.items() if isinstance(got, bytes)}
-    ends = {path for path in data if path.startswith("sources/0/") and len(data[path]) < seen.sizes[path]
-            and seen.sizes[path] > LOG_BYTES}
     return replace(seen, data={**seen.data, **data}, ends=seen.ends | ends,
                    unreadable={**seen.unreadable, **{path: str(error)[:200] for path, error in errors.items()}})

@@ -35,7 +35,7 @@ class Around:
 
     published: the newest batch of this generation in counts_live, as its log says; None where that is not known or
     there is none. twice: batches that are in there twice. landing: modification times by path, of whole hours that were
-    listed. queries: who says which id the query has.
+    listed, of those asked for. queries: who says which id the query has.
     """
 
     told: tuple[Told, ...] = ()
@@ -44,6 +44,7 @@ class Around:
     twice: tuple[int, ...] = ()
     landing: Mapping[str, int] = field(default_factory=dict)
     hours: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
     queries: Mapping[str, str] = field(default_factory=dict)
     opened_ms: int | None = None
 

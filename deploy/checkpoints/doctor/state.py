@@ -36,8 +36,8 @@ class Chain:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """With their checksums."""
-        return (*self.files, *(f"{path}.crc" for path in self.files), *self.missing)
+        """With the checksums of changelogs; a snapshot has sums of its own."""
+        return (*self.files, *(f"{path}.crc" for path in self.files if path.endswith(".changelog")), *self.missing)
 
 
 def chains(seen: Seen, commits: Mapping[int, Commit], batch: int) -> list[Chain]:
@@ -120,6 +120,25 @@ def tables_of(zipped: bytes) -> dict[str, int]:
     return found
 
 
+def _snapshot(seen: Seen, path: str, old: bool) -> list[Finding]:
+    """By its own sums, and those of the tables that it names."""
+    directory, found = path.rpartition("/")[0], list[Finding]()
+    try:
+        named = tables_of(seen.data[path])
+    except Bad as error:
+        return [Finding("state_damaged", path, str(error), (path,), old=old)]
+    for name, size in named.items():
+        table = f"{directory}/{name}"
+        if table not in seen.sizes:
+            found.append(Finding("state_missing", table, f"it is missing, and {path} names it", (table, path), old=old))
+        elif seen.sizes[table] != size:
+            what = f"{seen.sizes[table]:,} bytes, {path} says {size:,}"
+            found.append(Finding("state_damaged", table, what, (table, path), old=old))
+        elif table in seen.data and name.endswith(".sst"):
+            found += _table(seen, table, old)
+    return found
+
+
 def _table(seen: Seen, path: str, old: bool) -> list[Finding]:
     try:
         sst.check(seen.data[path])
@@ -138,6 +157,10 @@ def check(seen: Seen, path: str, old: bool = False) -> list[Finding]:
     if not seen.sizes[path]:
         say("state_damaged", path, "it is empty")
         return found
+    if checksum not in seen.sizes and path.endswith(".zip") and path in seen.data:
+        # A driver may have been killed between the two. What is zipped has sums of its own, which are looked at below.
+        found_alone = [Finding("state_checksum_damaged", checksum, "it is missing", old=True)]
+        return found_alone + _snapshot(seen, path, old)
     if not seen.sizes.get(checksum):
         say("state_checksum_damaged", checksum, "it is empty" if checksum in seen.sizes else "it is missing")
     elif checksum in seen.data:
@@ -150,17 +173,4 @@ def check(seen: Seen, path: str, old: bool = False) -> list[Finding]:
         except Bad as error:
             of = "state_damaged" if "checksum file says" in str(error) else "state_checksum_damaged"
             say(of, path if of == "state_damaged" else checksum, str(error))
-    if path.endswith(".zip") and path in seen.data and not found:
-        directory = path.rpartition("/")[0]
-        try:
-            for name, size in tables_of(seen.data[path]).items():
-                table = f"{directory}/{name}"
-                if table not in seen.sizes:
-                    say("state_missing", table, f"it is missing, and {path} names it", table, path)
-                elif seen.sizes[table] != size:
-                    say("state_damaged", table, f"{seen.sizes[table]:,} bytes, {path} says {size:,}", table, path)
-                elif table in seen.data and name.endswith(".sst"):
-                    found += _table(seen, table, old)
-        except Bad as error:
-            say("state_damaged", path, str(error))
-    return found
+    return found if found or not path.endswith(".zip") or path not in seen.data else _snapshot(seen, path, old)

@@ -25,6 +25,7 @@ class Way:
     point: str
     why: str
     plan: Plan
+    gone: int = 0     # landing files that were taken after it and are not there any more
 
     @property
     def lost(self) -> str:
@@ -32,7 +33,9 @@ class Way:
         again = (f"{made.files:,} landed files, about {made.tweets:,} tweets, are taken again in about {made.seconds} s"
                  if made.files else "no landed file has to be taken again")
         if self.kind != "fresh":
-            return f"nothing: {again}"
+            return f"nothing: {again}" if not self.gone else (
+                f"{self.gone:,} landing files that were taken after it are deleted, and count only where their hours "
+                f"are sealed; {again}")
         hour = hour_name(made.opens.from_hour or 0)
         return (f"what was seen of tweets before {hour}, so that a copy across it counts twice, and lines before it "
                 f"that were not counted, until the backfill; {again}")
@@ -59,7 +62,7 @@ def ways(tools: Launcher, paths: StreamPaths, report: Report) -> list[Way]:
     saved = _newest_whole(tools, paths, made)
     if good is not None:
         found.append(Way("roll back", name, f"batch {good} is the newest of {name} that is whole",
-                         planning.of_point(tools, paths, replace(_point(report), batch=good))))
+                         planning.of_point(tools, paths, replace(_point(report), batch=good)), _gone(report, good)))
     if saved:
         why = f"{saved.label} is the newest point that is whole"
         newer = good is None or saved.generation.number == made.number and saved.batch > good
@@ -69,6 +72,14 @@ def ways(tools: Launcher, paths: StreamPaths, report: Report) -> list[Way]:
         f"no batch of {name} is whole, and no savepoint is")
     found.append(Way("fresh", "", why, planning.plan(tools, paths.stream, "fresh")))
     return found
+
+
+def _gone(report: Report, batch: int) -> int:
+    """Of those beyond the batch, as the source's log names them."""
+    seen = report.seen
+    end = seen.offsets()[batch].end
+    beyond = {one.path for path in seen.source_log() for one in seen.entries(path) if one.number > end}
+    return sum(path not in seen.around.landing and path.rpartition("/")[0] in seen.around.asked for path in beyond)
 
 
 def _point(report: Report) -> Point:
