@@ -236,6 +236,8 @@ SILENT: list[tuple[str, Damage, tuple[str, ...]]] = [
      ("commits_contradicted",)),
     ("end of the newest offsets", another_digit(lambda p: p.newest("offsets"), rb'logOffset":'),
      ("offsets_contradicted", "offsets_damaged", "source_log_gap")),
+    ("last digit of the end of the newest offsets", another_digit(lambda p: p.newest("offsets"), rb'logOffset":\d'),
+     ("offsets_contradicted", "source_log_gap")),
     ("id of the state in the newest commit", replaced(lambda p: p.newest(), rb'(\[\["[0-9a-f]{7})[0-9a-f]', rb"\g<1>x"),
      ("commits_damaged",)),
     ("another id of the state in the newest commit", replaced(

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from typing import Any
 
 import pytest
@@ -54,7 +55,19 @@ def test_damage_is_found_before_a_launch(patient: Patient, name: str) -> None:
     if not name.startswith("old ") and name != "snapshot's checksum missing":
         with pytest.raises(Damaged, match=r"checkpoint g0001 is damaged.*nothing was started.*checkpoint doctor"):
             gate.check(patient.hdfs, PATHS)
-    assert report.good is None or report.needed(report.good) is not None
+    if report.good is not None:
+        assert not report.kept(report.good) & report.spoiled
+
+
+@pytest.mark.parametrize("where,back", [
+    (lambda p: p.state("changelog"), 1), (lambda p: p.state("changelog") + ".crc", 1), (lambda p: p.newest(), 1),
+    (lambda p: p.newest("offsets"), 1), (lambda p: p.newest("offsets", 1), 2), (lambda p: p.newest("commits", 1), 2),
+    (lambda p: p.newest("offsets", 9), 0), (lambda p: "metadata", 0), (lambda p: p.source(), 1)])
+def test_the_newest_batch_that_reads_nothing_damaged_is_the_whole_one(patient: Patient, where: damage.Where,
+                                                                      back: int) -> None:
+    newest = examined(patient).seen.committed
+    damage.flipped(where, 0.25)(patient)
+    assert examined(patient).good == newest - back
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -124,6 +137,13 @@ def test_of_a_large_source_log_the_end_is_read(patient: Patient, monkeypatch: py
     assert examined(patient).findings == ()
     damage.truncated(lambda p: p.compact())(patient)
     assert {one.kind for one in examined(patient).damage} & {"source_log_damaged", "source_log_contradicted"}
+
+
+def test_another_spark_may_add_and_drop_settings(patient: Patient) -> None:
+    data = patient.read(path := patient.newest("offsets"))
+    dropped = re.sub(rb'"[^"]+(rowChecksum.enabled|protobufExtensions.enabled)":"false",', b"", data)
+    patient.write(path, dropped.replace(b'"conf":{', b'"conf":{"spark.sql.streaming.new":"true",'))
+    assert len(dropped) < len(data) - 50 and examined(patient).findings == ()
 
 
 def test_a_checkpoint_that_was_copied_as_a_whole_is_said_and_no_damage(patient: Patient) -> None:

@@ -48,11 +48,11 @@ def _contradicted(path: str, what: str, *others: str) -> Finding:
 
 
 def _settings(seen: Seen, offsets: dict[int, logs.Offsets], commits: dict[int, logs.Commit]) -> Iterator[Finding]:
-    """Spark takes them from the newest offsets for the life of a checkpoint; another Spark may add to them."""
+    """Spark takes them from the newest offsets for the life of a checkpoint; another Spark may add and drop some."""
     before: logs.Offsets | None = None
     usual = Counter(one.conf for one in offsets.values())
     for number, one in offsets.items():
-        if before and dict(before.conf).items() - dict(one.conf).items():
+        if before and _garbled(dict(before.conf), dict(one.conf)):
             # Of the two the one is wrong that fewer say.
             odd = number if usual[one.conf] <= usual[before.conf] else number - 1
             wrong = sorted(set(before.conf) ^ set(one.conf))[0]
@@ -66,6 +66,13 @@ def _settings(seen: Seen, offsets: dict[int, logs.Offsets], commits: dict[int, l
         if partitions and count != partitions:
             yield Finding("other_configuration", path, f"{count} partitions of state, the generation has {partitions}",
                           (path,))
+
+
+def _garbled(before: dict[str, str], after: dict[str, str]) -> bool:
+    """Whether a value is another one, or a name under the same value."""
+    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    renamed = len(gone) == len(new) == 1 and before[min(gone)] == after[min(new)]
+    return renamed or any(before[name] != after[name] for name in before.keys() & after.keys())
 
 
 def _told(seen: Seen, offsets: dict[int, logs.Offsets]) -> Iterator[Finding]:
