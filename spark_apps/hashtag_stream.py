@@ -20,7 +20,7 @@ from spark_apps.fence import Fence, Fenced
 from spark_apps.files import Files, reason
 from spark_apps.progress import FATES, Reporter
 from spark_apps.shutdown import StopGate, StopRequested
-from spark_apps.sinks import CountsLive
+from spark_apps.sinks import CountsLive, in_few_words
 from spark_apps.sources import read_stream
 from spark_apps.transforms.tweets import read_lines, tag
 from spark_apps.unreadable import part_of_checkpoint
@@ -46,7 +46,7 @@ def start(spark: SparkSession, args: StreamArgs, sink: Callable[[DataFrame, int]
     # Fixed at the first batch for the life of a checkpoint.
     spark.conf.set("spark.sql.shuffle.partitions", str(args.shuffle_partitions))
     counted = tweets(read_stream(spark, args.paths, args.max_files, args.from_hour), args.watermark)
-    writer = (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(sink)
+    writer = (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(in_few_words(sink))
               .option("checkpointLocation", args.paths.checkpoint(args.generation)))
     if available_now:
         return writer.trigger(availableNow=True).start()
@@ -127,8 +127,10 @@ def _end_of(error: BaseException, reporter: Reporter) -> dict[str, object]:
         traceback.print_exception(error)
     name, said = reason(error)
     condition = error.getCondition() if isinstance(error, PySparkException) else None
-    stack = f"{text}\n{getattr(error, '_stackTrace', '')}"
-    return reporter.result(name, " ".join(f"{part_of_checkpoint(stack) or condition or name}: {said}".split())[:1000])
+    part = part_of_checkpoint(f"{text}\n{getattr(error, '_stackTrace', '')}")
+    # STREAM_FAILED says of every failure that it is one.
+    said_by = part or (name if condition in (None, "STREAM_FAILED") else condition)
+    return reporter.result(name, " ".join(f"{said_by}: {said}".split())[:1000])
 
 
 def main(argv: list[str]) -> int:

@@ -1,6 +1,7 @@
 """What a batch of the stream does: gate, fence, one keyed commit of increments to counts_live."""
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,7 +9,41 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_apps.contract import StreamPaths, txn_app_id
+from spark_apps.fence import Fenced
+from spark_apps.files import reason
+from spark_apps.shutdown import StopRequested
 from spark_apps.transforms.counts import minute_counts
+from spark_apps.unreadable import part_of_checkpoint
+
+#: Characters of a failure and of its cause that Spark is told; the log has the whole.
+_FEW = 400
+
+
+class BatchFailed(Exception):
+    """What a batch met, without the pages of a stack."""
+
+
+def in_few_words(sink: Callable[[DataFrame, int], None]) -> Callable[[DataFrame, int], None]:
+    """The same for foreachBatch, whose exceptions are short.
+
+    Spark searches the text of each for an interruption by an expression that overflows the stack on some thousand
+    characters, as those have that pyspark knows no class for: its thread then dies, and the query ends without a reason.
+    """
+    def take(tweets: DataFrame, batch_id: int) -> None:
+        try:
+            sink(tweets, batch_id)
+        except (Fenced, StopRequested):
+            raise
+        except Exception as error:
+            traceback.print_exception(error)
+            name, said = reason(error)
+            part = part_of_checkpoint(f"{error}\n{getattr(error, '_stackTrace', '')}")
+            # The first line as it was: by its beginning Spark knows an interruption that is a stop.
+            text = "".join(traceback.format_exception_only(error))[:_FEW]
+            raise BatchFailed(f"{f'[{part}] ' if part else ''}{text}\n"
+                              f"Caused by: {name}: {' '.join(said.split())[:_FEW]}") from None
+
+    return take
 
 
 @dataclass(frozen=True)
