@@ -27,7 +27,7 @@ def in_few_words(sink: Callable[[DataFrame, int], None]) -> Callable[[DataFrame,
     """The same for foreachBatch, whose exceptions are short.
 
     Spark searches the text of each for an interruption by an expression that overflows the stack on some thousand
-    characters, as those have that pyspark knows no class for: its thread then dies, and the query ends without a reason.
+    characters, as those have that pyspark knows no class for: its thread then dies, and the query ends without reason.
     """
     def take(tweets: DataFrame, batch_id: int) -> None:
         try:
