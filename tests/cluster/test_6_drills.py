@@ -29,7 +29,8 @@ pytestmark = MARKS
 
 @pytest.fixture(scope="module")
 def load(machine: Laptop, up: Said) -> Iterator[Load]:
-    """A stream to be drilled; whatever was done to it, in the end each tweet that was sent is counted once."""
+    """A stream to be drilled; whatever was done to it, in the end each tweet that was sent is counted once, and nothing
+    of it looks like damage."""
     assert up.code == 0
     # Room in the queue: the stream of `up` is not drilled.
     assert machine.hashtide("stream", "stop").code == 0
@@ -44,6 +45,8 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
         assert not differs, differs
         assert expected
         assert machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
+        examined = machine.hashtide("checkpoint", "doctor", "--stream", STREAM)
+        assert examined.code == 0, examined.text
 
 
 def batch(load: Load) -> tuple[int, int]:
