@@ -195,3 +195,13 @@ def test_no_moment_of_a_running_driver_is_damage(patient: Patient, cut: int) -> 
     assert not examined(patient).damage, order[-3:]
 
 
+
+
+def test_what_was_published_is_found_where_delta_does_not_say_where_its_log_ends(patient: Patient) -> None:
+    log = f"{PATHS.table('counts_live')}/_delta_log"
+    before = examined(patient).seen.around.published
+    last = max(name for name in patient.hdfs.list(log) if name.endswith(".json"))
+    for number in range(int(last[:20]) + 1, 60):   # what others commit: vacuum, optimise
+        patient.hdfs.replace(f"{log}/{number:020d}.json", b'{"commitInfo":{"operation":"OPTIMIZE"}}\n')
+    patient.hdfs.delete(f"{log}/_last_checkpoint")
+    assert before == examined(patient, Level.DEEP).seen.around.published

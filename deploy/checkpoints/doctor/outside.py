@@ -19,6 +19,9 @@ _TOLD_FILES = {1: 3, 2: 400}
 _TABLE_COMMITS = {1: 30, 2: 200}
 _HOURS = {1: 6, 2: 30}
 _BATCHES_KEPT = 130
+#: Delta writes a checkpoint with each tenth commit.
+_AHEAD = 40
+_COMMIT = re.compile(r"\d{20}\.json")
 _TOLD = re.compile(r"g\d+-(\d+)\.a(\d+)-[0-9T:-]+\.jsonl")
 
 AllOf = Callable[..., Any]
@@ -76,7 +79,7 @@ def _queries(hdfs: Any, paths: StreamPaths, generation: Generation, told: tuple[
 def _published(hdfs: Any, paths: StreamPaths, generation: int, count: int,
                all_of: AllOf) -> tuple[int | None, tuple[int, ...]]:
     """(newest batch of the generation in counts_live, batches that are in there twice), by the table's newest commits.
-    The log's directory may hold 260,000 names, so it is not listed: Delta says where to begin."""
+    The log's directory may hold 260,000 names: it is listed only where Delta does not say where to begin."""
     log, app = f"{paths.table('counts_live')}/_delta_log", txn_app_id(paths.stream, generation)
     newest = int((hdfs.read_json(f"{log}/_last_checkpoint") or {}).get("version") or 0)
     batches: list[int] = []
@@ -85,10 +88,13 @@ def _published(hdfs: Any, paths: StreamPaths, generation: int, count: int,
         found: bytes | None = hdfs.read(f"{log}/{version:020d}.json")
         return found
 
-    ahead = newest
-    while (data := commit(ahead)) is not None:
+    for ahead in range(newest, newest + _AHEAD):
+        if (data := commit(ahead)) is None:
+            break
         batches += _batches(data, app)
-        ahead += 1
+    else:
+        numbers = (int(name[:20]) for name in hdfs.list(log) if _COMMIT.fullmatch(name))
+        newest, batches = max(numbers, default=-1) + 1, []
     for version in range(newest - 1, max(-1, newest - 1 - count), -10):
         if batches and count <= 30:
             break
