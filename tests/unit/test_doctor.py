@@ -139,6 +139,14 @@ def test_of_a_large_source_log_the_end_is_read(patient: Patient, monkeypatch: py
     assert {one.kind for one in examined(patient).damage} & {"source_log_damaged", "source_log_contradicted"}
 
 
+def test_what_a_task_of_an_older_driver_leaves_late_is_no_damage(patient: Patient) -> None:
+    path = patient.state("changelog", 1).replace("_", "_0")
+    own = f"{patient.root}/{path[:path.rindex('.') - 1]}.changelog"   # another id, without its checksum
+    patient.hdfs.data[own] = b"half"
+    patient.hdfs.times[own] = max(patient.hdfs.times.values()) + 600_000
+    assert all(examined(patient, level).findings == () for level in Level)
+
+
 def test_another_spark_may_add_and_drop_settings(patient: Patient) -> None:
     data = patient.read(path := patient.newest("offsets"))
     dropped = re.sub(rb'"[^"]+(rowChecksum.enabled|protobufExtensions.enabled)":"false",', b"", data)

@@ -170,26 +170,30 @@ def _times(seen: Seen) -> Iterator[Finding]:
 
 
 def _late_sums(seen: Seen, inherited: int) -> Iterator[Finding]:
-    """A snapshot and its checksum come at any time, and at the same."""
+    """A snapshot and its checksum come at any time, and at the same, but for an outage between the two: no reason to
+    start nothing, since the sums are checked."""
     for path, at in seen.times.items():
         match, sums = state.FILE.fullmatch(path), seen.times.get(f"{path}.crc")
         if match and match[4] == "zip" and sums and int(match[2]) > inherited + 1 and abs(sums - at) > _AT_ONCE_MS:
             newer = path if at > sums else f"{path}.crc"
-            yield Finding("altered", newer, f"it was written {abs(sums - at) // 1000} s after its other half", (newer,))
+            yield Finding("altered", newer, f"it was written {abs(sums - at) // 1000} s after its other half", (newer,),
+                          old=True)
 
 
 def _batch_of(seen: Seen) -> Iterator[tuple[str, int]]:
     """Files that were written in a batch, and it."""
-    ends = {number: one.end for number, one in seen.offsets().items()}
+    ends, commits = {number: one.end for number, one in seen.offsets().items()}, seen.commits()
     for path in seen.sizes:
         kind, _, name = path.partition("/")
         if kind in ("offsets", "commits") and name.isdecimal():
             yield path, int(name)
         elif match := state.FILE.fullmatch(path.removesuffix(".crc")):
-            if match[4] == "changelog":   # a snapshot comes when there is time for it
-                yield path, int(match[2]) - 1
+            batch = int(match[2]) - 1
+            # A snapshot comes when there is time for it, and what a task of an older driver leaves counts for nothing.
+            if match[4] == "changelog" and batch in commits and match[3] in commits[batch].state_ids:
+                yield path, batch
         elif path.startswith("sources/0/"):
             entry = path.rpartition("/")[2].removesuffix(".compact")
-            batch = min((n for n, end in ends.items() if entry.isdecimal() and end >= int(entry)), default=None)
-            if batch is not None:
-                yield path, batch
+            taken = min((n for n, end in ends.items() if entry.isdecimal() and end >= int(entry)), default=None)
+            if taken is not None:
+                yield path, taken
