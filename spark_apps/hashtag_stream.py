@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_apps import session
+from spark_apps import guard, made_with, session
 from spark_apps.args import StreamArgs, stream_args
 from spark_apps.contract import QUARANTINE_REASONS
 from spark_apps.fence import Fence, Fenced
@@ -26,6 +26,8 @@ from spark_apps.transforms.tweets import read_lines, tag
 from spark_apps.unreadable import part_of_checkpoint
 
 log = logging.getLogger("hashtide")
+
+OUTPUT_MODE = "append"
 
 
 def tweets(lines: DataFrame, watermark: str) -> DataFrame:
@@ -40,17 +42,28 @@ def tweets(lines: DataFrame, watermark: str) -> DataFrame:
             .withWatermark("event_time", watermark).dropDuplicatesWithinWatermark(["identity"]))
 
 
-def start(spark: SparkSession, args: StreamArgs, sink: Callable[[DataFrame, int], None],
-          available_now: bool = False) -> StreamingQuery:
-    """`available_now`: it takes what is landed, in batches as ever, and ends."""
+def stream(spark: SparkSession, args: StreamArgs) -> DataFrame:
+    """What is written, from the landing files on."""
     # Fixed at the first batch for the life of a checkpoint.
     spark.conf.set("spark.sql.shuffle.partitions", str(args.shuffle_partitions))
-    counted = tweets(read_stream(spark, args.paths, args.max_files, args.from_hour), args.watermark)
-    writer = (counted.writeStream.queryName(args.paths.stream).outputMode("append").foreachBatch(in_few_words(sink))
+    return tweets(read_stream(spark, args.paths, args.max_files, args.from_hour), args.watermark)
+
+
+def start(spark: SparkSession, args: StreamArgs, sink: Callable[[DataFrame, int], None],
+          available_now: bool = False, counted: DataFrame | None = None) -> StreamingQuery:
+    """`available_now`: it takes what is landed, in batches as ever, and ends. `counted`: as `stream` gave it."""
+    counted = stream(spark, args) if counted is None else counted
+    writer = (counted.writeStream.queryName(args.paths.stream).outputMode(OUTPUT_MODE).foreachBatch(in_few_words(sink))
               .option("checkpointLocation", args.paths.checkpoint(args.generation)))
     if available_now:
         return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{args.trigger_seconds} seconds").start()
+
+
+def items(spark: SparkSession, counted: DataFrame, args: StreamArgs) -> dict[str, str]:
+    """What the checkpoint is made with from here on."""
+    sink = CountsLive(args.paths, 0, lambda: None)   # the same for every generation and batch
+    return made_with.items(spark, counted, lambda rows: sink.increments(rows, 0), OUTPUT_MODE)
 
 
 def hold(query: StreamingQuery, gate: StopGate, reporter: Reporter, check: Callable[[], None]) -> None:
@@ -104,7 +117,11 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
                      "time_ms": reporter.clock.now_ms()})
         _try(reporter.remember)
         _try(lambda: reporter.beat(now=True))
-        hold(start(spark, args, CountsLive(args.paths, args.generation, before)), gate, reporter, before)
+        counted = stream(spark, args)
+        guard.check(files, args.paths, (args.generation, args.epoch, number), items(spark, counted, args),
+                    reporter.clock.now_ms())
+        sink = CountsLive(args.paths, args.generation, before)
+        hold(start(spark, args, sink, counted=counted), gate, reporter, before)
         ended = reporter.result("ended", "the query ended by itself")
     except BaseException as error:
         ended = _end_of(error, reporter)

@@ -59,8 +59,7 @@ class CountsLive:
 
     def __call__(self, tweets: DataFrame, batch_id: int) -> None:
         self.before()
-        counted = tweets.transform(minute_counts).select(
-            "*", F.lit(self.generation).cast("int").alias("generation"), F.lit(batch_id).cast("long").alias("batch_id"))
+        counted = self.increments(tweets, batch_id)
         counted.persist()
         try:
             # Delta returns on a known key before it evaluates the frame; the state of a batch that is replayed would
@@ -71,6 +70,11 @@ class CountsLive:
                 self.commit(counted, batch_id)
         finally:
             counted.unpersist()
+
+    def increments(self, tweets: DataFrame, batch_id: int) -> DataFrame:
+        """Rows of counts_live."""
+        return tweets.transform(minute_counts).select(
+            "*", F.lit(self.generation).cast("int").alias("generation"), F.lit(batch_id).cast("long").alias("batch_id"))
 
     def commit(self, counted: DataFrame, batch_id: int) -> None:
         (counted.coalesce(1).write.format("delta").mode("append").partitionBy("hour")

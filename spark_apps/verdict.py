@@ -172,8 +172,13 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r"counts keys", _always(Verdict.NEW_GENERATION, "rows from here on do not add up with those that are there")),
     (r"table columns", _table),
     (r"function .*|unicode|column .*|counts .*", _CHANGE),
-    (r"setting (spark\.sql\.shuffle\.partitions|spark\.sql\.streaming\.stateStore\.providerClass)", _KEPT),
-    (r"(setting|conf) .*(numRecentProgressUpdates|adaptive\..*|warehouse\.dir|\.ui\..*|debug\..*)", _HARMLESS),
+    (r"setting spark\.sql\.(shuffle\.partitions|streaming\.(multipleWatermarkPolicy|stateStore\.(providerClass|"
+     r"compression\.codec|rocksdb\.formatVersion|rowChecksum\.enabled)))", _KEPT),
+    (r"setting .*stateStore\.checkpointFormatVersion", _always(
+        Verdict.CANNOT_RUN, "Spark looks for the state's files under other names, and does not find them")),
+    (r"setting .*stateStore\.encodingFormat", _always(Verdict.CANNOT_RUN, "Spark cannot read the state's schema so")),
+    (r"(setting|conf) .*(numRecentProgressUpdates|changelogCheckpointing.*|adaptive\..*|warehouse\.dir|\.ui\..*"
+     r"|debug\..*|artifact\..*)", _HARMLESS),
     (r"setting .*", _setting),
     (r"conf .*", _CHANGE),
     (r".*", _always(Verdict.RESULTS_CHANGE, "nothing is known of it")),

@@ -18,6 +18,9 @@ BASE = {
     "counts tweets": "bigint count(1) #66", "table columns": "window_start timestamp, tag string, tweets bigint",
     "function fold": "#77", "unicode": "14.0.0", "setting spark.sql.shuffle.partitions": "2",
     "setting spark.sql.streaming.stateStore.providerClass": "RocksDB",
+    "setting spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
+    "setting spark.sql.streaming.stateStore.encodingFormat": "unsaferow",
+    "setting spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "setting spark.sql.session.timeZone": "UTC", "conf spark.sql.ansi.enabled": "true",
 }
 FINE, CHANGE, NEW, NEVER = Verdict
@@ -59,6 +62,10 @@ TABLE: dict[str, tuple[dict[str, str | None], Verdict]] = {
     "a second source": ({"sources": "2", "source 1 path": "/other", "source 1 format": "text"}, NEVER),
     "shuffle partitions": ({"setting spark.sql.shuffle.partitions": "8"}, FINE),
     "the state's provider": ({"setting spark.sql.streaming.stateStore.providerClass": "HDFS"}, FINE),
+    "the state's format": ({"setting spark.sql.streaming.stateStore.checkpointFormatVersion": "1"}, NEVER),
+    "how state is encoded": ({"setting spark.sql.streaming.stateStore.encodingFormat": "avro"}, NEVER),
+    "whether changes of state are logged": (
+        {"setting spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "false"}, FINE),
     "a setting that was not written down then": ({"setting spark.sql.new": "x"}, FINE),
     "the time zone": ({"setting spark.sql.session.timeZone": "CET"}, CHANGE),
     "a setting of the cluster file": ({"conf spark.sql.ansi.enabled": "false"}, CHANGE),
