@@ -14,14 +14,12 @@ from spark_apps import session
 HOME = Path(os.environ.get("HASHTIDE_HOME") or "~/.hashtide").expanduser()
 
 
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    scratch = tmp_path_factory.mktemp("spark")
+def local_session(scratch: Path) -> SparkSession:
     # Otherwise the python3 of the PATH runs the Python functions.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     jars = sorted((HOME / "jars" / "delta").glob("*.jar"))
     # Two cores, and as many partitions: with the 200 that are the default most of the time goes into empty tasks.
-    built = session.build("hashtide tests", {
+    return session.build("hashtide tests", {
         "spark.master": "local[2]",
         "spark.driver.memory": "1g",
         "spark.driver.host": "127.0.0.1",
@@ -37,5 +35,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.default.parallelism": "2",
         "spark.sql.adaptive.enabled": "false",
     })
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    built = local_session(tmp_path_factory.mktemp("spark"))
     yield built
     built.stop()
