@@ -13,7 +13,7 @@ from deploy.errors import BadUse, HashtideError
 from spark_apps.contract import releases
 
 SOURCE = Path(__file__).parents[1]
-MAINS = {"stream": "hashtag_stream.py", "batch": "hashtag_batch.py"}
+MAINS = {"stream": "hashtag_stream.py", "batch": "hashtag_batch.py", "ops": "ops.py"}
 #: What is uploaded last; a release without it is not there.
 SUMS = "SHA256SUMS"
 # Ingest is a service beside the cluster; neither it nor the bench runs on it.

@@ -73,6 +73,12 @@ def _examine(hdfs: Files, paths: StreamPaths) -> None:
     gate.check(hdfs, paths)
 
 
+def _check_code(tools: Launcher, spec: StreamSpec, generation: Generation) -> Any:
+    from deploy.checkpoints import preflight  # which needs the launcher itself
+
+    return preflight.check(tools, spec, generation)
+
+
 @dataclass
 class Launcher:
     """Everything a launch touches, so that a test can hold each."""
@@ -88,6 +94,7 @@ class Launcher:
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
     noticed: Noticed = field(default_factory=Noticed)   # what whoever polls with these tools has not seen answer
     examine: Callable[[Files, StreamPaths], None] = _examine   # raises Damaged where no driver may start
+    check: Callable[[Launcher, StreamSpec, Generation], Any] = _check_code    # deploy.checkpoints.checking.Checked
 
     def launch(self, spec: StreamSpec, who: str = "", why: str = "",
                timeout_s: float = LAUNCH_TIMEOUT_S) -> Application:
@@ -181,13 +188,14 @@ class Launcher:
 
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
-        release = self._release(spec)
         self._check(paths)
-        self._before_upgrade(paths, epoch, release)
         generation = self._generation(spec, paths)
+        inputs = self._preflight(spec, generation)
+        release = self._release(spec)
+        self._before_upgrade(paths, epoch, release)
         launch_id = self.new_id()
         intent = {"launch_id": launch_id, "release": release.version, "generation": generation.number, "who": who,
-                  "why": why, "time_ms": self.now_ms(), "parameters": asdict(spec)}
+                  "why": why, "time_ms": self.now_ms(), "parameters": asdict(spec), "inputs": inputs}
         if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
             return None
         tag = launch_tag(launch_id)
@@ -221,6 +229,14 @@ class Launcher:
                 supervisor.stop(self, paths.stream, "supervisor", str(error), "parked")
             raise
 
+    def _preflight(self, spec: StreamSpec, generation: Generation) -> dict[str, Any]:
+        """What its driver's fingerprint depends on; Refused where the checkpoint may not go on with it."""
+        from deploy.checkpoints import preflight  # which needs the launcher itself
+
+        release = spec.release or artifact.build()[0]
+        preflight.before_launch(self, spec, generation, release)
+        return preflight.inputs(self.cluster, spec, generation, release)
+
     def _before_upgrade(self, paths: StreamPaths, epoch: int, release: Release) -> None:
         before = (self.hdfs.read_json(paths.epoch(epoch - 1)) or {}).get("release")
         if before and before != release.version:
@@ -235,12 +251,14 @@ class Launcher:
 
     def _generation(self, spec: StreamSpec, paths: StreamPaths) -> Generation:
         """The newest one; its shuffle partitions hold for the life of its checkpoint."""
-        cores = (spec.executors or self.cluster.spark.executors) * self.cluster.spark.executor_cores
         if not generations.numbers(self.hdfs, paths.generations):
             self.hdfs.create_exclusive(paths.generation(1), {
-                "parent": None, "shuffle_partitions": cores, "time_ms": self.now_ms()})
+                "parent": None, "shuffle_partitions": self.cores(spec), "time_ms": self.now_ms()})
         found = generations.newest(self.hdfs, paths) or Generation(1)
-        return replace(found, shuffle_partitions=found.shuffle_partitions or cores)
+        return replace(found, shuffle_partitions=found.shuffle_partitions or self.cores(spec))
+
+    def cores(self, spec: StreamSpec) -> int:
+        return (spec.executors or self.cluster.spark.executors) * self.cluster.spark.executor_cores
 
 
 def _what_failed(error: Exception, client: submit.Client | None) -> str:

@@ -123,7 +123,7 @@ def _copy(tools: Launcher, paths: StreamPaths, name: str) -> dict[str, Any]:
         directory = f"{name}.{tools.new_id()[:12]}"
         through = points.committed(tools.hdfs, source)
         try:
-            copy_tree(tools.hdfs, source, paths.savepoint_copy(directory), partial(_is_of, through))
+            copy_tree(tools.hdfs, source, paths.savepoint_copy(directory), partial(is_of, through))
             break
         except Unreachable:
             raise
@@ -146,7 +146,7 @@ def _sweep(tools: Launcher, paths: StreamPaths) -> None:
             tools.hdfs.delete(paths.savepoint_copy(name), recursive=True)
 
 
-def _is_of(through: int, path: str) -> bool:
+def is_of(through: int, path: str) -> bool:
     """Whether a checkpoint's file is older than the end of the batch `through`."""
     kind, _, name = path.partition("/")
     if kind in ("offsets", "commits"):

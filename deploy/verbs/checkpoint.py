@@ -1,4 +1,4 @@
-"""`checkpoint list|inspect|savepoint|drop|restore|fresh|retire|doctor`: the points that a stream can go back to."""
+"""`checkpoint list|inspect|savepoint|drop|restore|fresh|check|retire|doctor`: the points that one can go back to."""
 from __future__ import annotations
 
 import argparse
@@ -14,7 +14,7 @@ from deploy.config import Cluster
 from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from deploy.spec import StreamSpec
-from deploy.verbs import retire
+from deploy.verbs import checkpoint_check, retire
 from deploy.verbs.common import Steps, add_verb, dump, hour, iso, open_cluster, positive, table
 from deploy.verbs.lines import line, screen
 from deploy.verbs.stream import by_airflow, tools_of, wait_until_over
@@ -50,6 +50,7 @@ def add_to(verbs: Any) -> None:
     fresh.add_argument("--from", dest="from_hour", type=hour, metavar="HOUR",
                        help="take what arrived from this hour on, such as 2026-03-01T10 (default: landing's newest)")
     retire.add_to(of)
+    checkpoint_check.add_to(of)
     for verb in (drop, restore, fresh):
         verb.add_argument("--yes", action="store_true", help="do it; without, only say what would be done")
     for verb in (restore, fresh):

@@ -127,7 +127,7 @@ def test_a_copy_beside_a_driver_that_deletes_what_it_needs_no_more_begins_again(
 def test_what_belongs_to_no_version_of_the_state_is_copied_whatever_its_number() -> None:
     of = [f"state/0/1/{name}" for name in ("3_ab.changelog", "3_ab.zip.crc", "4_ab.zip", "SSTs/000099.sst",
                                            "logs/000099-ab.log", "_metadata/schema/0_ab", "left/4_ab.zip")]
-    assert [name for name in of if not savepoint._is_of(2, name)] == ["state/0/1/4_ab.zip", "state/0/1/left/4_ab.zip"]
+    assert [name for name in of if not savepoint.is_of(2, name)] == ["state/0/1/4_ab.zip", "state/0/1/left/4_ab.zip"]
 
 
 # dropped, kept
