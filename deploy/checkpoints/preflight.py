@@ -42,7 +42,7 @@ def before_launch(tools: Launcher, spec: StreamSpec, generation: Generation, rel
         found = tools.check(tools, spec, generation)
     except (Unreachable, BadUse):
         raise
-    except HashtideError as error:
+    except (HashtideError, OSError) as error:
         tools.say(f"not checked, and left to its driver: {error}")
         return
     if not found.judgement.goes_on:
