@@ -1,4 +1,8 @@
-"""Landing as lines: one row a line, whatever stands in it, with the name of its file."""
+"""Landing as lines: one row a line, whatever stands in it, with the name of its file.
+
+A byte order mark that a file begins with is no part of its first line: Hadoop's reader skips it. Before any other line
+it stays, and makes that line one that is not JSON.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence

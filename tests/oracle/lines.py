@@ -1,6 +1,7 @@
 """A landed line, and what JSON it is."""
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -27,10 +28,14 @@ class Line:
 
     @classmethod
     def landed(cls, file: str, number: int, value: bytes) -> Line:
-        """Arrival and source as the file's name tells them: <first_ms>-<last_ms>-<source>-<unique>.jsonl."""
+        """Arrival and source as the file's name tells them: <first_ms>-<last_ms>-<source>-<unique>.jsonl.
+
+        A byte order mark that a file begins with is the file's, and no part of its first line.
+        """
         name = _NAME.fullmatch(file)
         assert name, file
-        return cls(value, int(name[2]), name[3], file, number)
+        own = value.removeprefix(codecs.BOM_UTF8) if number == 1 else value
+        return cls(own, int(name[2]), name[3], file, number)
 
 
 class Refused(Exception):

@@ -144,7 +144,7 @@ def test_the_fate_of(case: str, rows: dict[str, Row]) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_oracle_knows_the_fate_of(case: str) -> None:
-    assert oracle.read(oracle.Line.landed(FILE, 1, CASES[case][0])).fate == CASES[case][1]
+    assert oracle.read(oracle.Line.landed(FILE, 2, CASES[case][0])).fate == CASES[case][1]
 
 
 def test_every_fate_has_a_case() -> None:
