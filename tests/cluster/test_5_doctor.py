@@ -14,12 +14,15 @@ from spark_apps import generations
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_2_counts import difference
+from tests.cluster.trials import PLAYED
 from tests.cluster.undone import undone
 from tests.cluster.waiting import until
 from tests.fakes.damage import SILENT, Damage, Patient, cases, truncated
 
 Figure = Callable[[str], None]
 STREAM = "sick"
+pytestmark = pytest.mark.skipif(not PLAYED, reason="three of its parts have not yet passed on real HDFS; with "
+                                                   "HASHTIDE_DRILL=once it is played")
 RATE, SECONDS = 50, 260
 
 
