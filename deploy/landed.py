@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from spark_apps.contract import HOUR_MS, StreamPaths
+from spark_apps.contract import HOUR_MS, StreamPaths, parse_hour
 
 #: After its hour a tweet may still be on its way: the platform's own delay, a reconnect with backfill minutes.
 LATENESS_MS = 10 * 60_000
@@ -87,6 +88,17 @@ def has_landing(hdfs: Marks, paths: StreamPaths, hour_ms: int) -> bool:
         return False
     return (any(ms > hour_ms for ms in marks(hdfs, paths).values())
             or any(hdfs.list(paths.landing_hour(at)) for at in (hour_ms, hour_ms + HOUR_MS)))
+
+
+def hours(hdfs: Marks, paths: StreamPaths) -> list[int]:
+    """Those that landing has a directory for, the newest first; what is called otherwise is somebody else's."""
+    found = []
+    for day in (name for name in hdfs.list(paths.landing) if name.startswith("dt=")):
+        for name in (name for name in hdfs.list(f"{paths.landing}/{day}") if name.startswith("hr=")):
+            with suppress(ValueError):
+                hour = parse_hour(f"{day.removeprefix('dt=')}T{name.removeprefix('hr=')}")
+                found += [hour] * (paths.landing_hour(hour) == f"{paths.landing}/{day}/{name}")
+    return sorted(found, reverse=True)
 
 
 def iso(ms: int) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from itertools import takewhile
 
+from deploy import landed
 from deploy.checkpoints import told
 from deploy.launch import Files
 from spark_apps import generations
@@ -51,7 +52,7 @@ def landed_after(hdfs: Files, paths: StreamPaths, after_ms: int | None,
     """Sizes of the landing files that arrived after this instant, by the hour they lie in, not before `from_hour`."""
     found: dict[int, list[int]] = {}
     first = max(after_ms or 0, from_hour or 0)
-    for hour in takewhile(lambda at: at + HOUR_MS > first, _hours_back(hdfs, paths)):
+    for hour in takewhile(lambda at: at + HOUR_MS > first, landed.hours(hdfs, paths)):
         sizes = [int(status["length"]) for name, status in hdfs.statuses(paths.landing_hour(hour)).items()
                  if _arrival(name) > (after_ms or 0)]
         if sizes:
@@ -59,22 +60,13 @@ def landed_after(hdfs: Files, paths: StreamPaths, after_ms: int | None,
     return found
 
 
-def _hours_back(hdfs: Files, paths: StreamPaths) -> list[int]:
-    """Landing's hours, the newest first."""
-    found = []
-    for day in reversed([name for name in hdfs.list(paths.landing) if name.startswith("dt=")]):
-        hours = [name for name in hdfs.list(f"{paths.landing}/{day}") if name.startswith("hr=")]
-        found += [parse_hour(f"{day.removeprefix('dt=')}T{name.removeprefix('hr=')}") for name in reversed(hours)]
-    return found
-
-
 def newest_hour(hdfs: Files, paths: StreamPaths, now_ms: int) -> int:
     """Of landing; the present one where there is none."""
-    return next(iter(_hours_back(hdfs, paths)), now_ms - now_ms % HOUR_MS)
+    return next(iter(landed.hours(hdfs, paths)), now_ms - now_ms % HOUR_MS)
 
 
 def oldest_hour(hdfs: Files, paths: StreamPaths, otherwise: int) -> int:
-    return min(_hours_back(hdfs, paths), default=otherwise)
+    return min(landed.hours(hdfs, paths), default=otherwise)
 
 
 def hours_touched(first_ms: int, found: dict[int, list[int]]) -> tuple[int, ...]:

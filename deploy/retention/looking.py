@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from deploy import landed
 from deploy.checkpoints import about, points
 from deploy.checkpoints import savepoint as savepoints
 from deploy.errors import HashtideError, Unreachable
@@ -13,7 +14,7 @@ from deploy.launch import Files
 from deploy.retention.horizons import DAY_MS
 from deploy.retention.listing import Checkpoint, File, Held, Seal, World
 from spark_apps import generations
-from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths, parse_hour
+from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
 from spark_apps.generations import Generation
 from spark_apps.taken import log_files
 
@@ -22,9 +23,10 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, landing_ms: int) -> World
     """Of landing only what is about `landing_ms` old or older. HashtideError where something cannot be read on which
     all depends."""
     newest = generations.newest(hdfs, paths)
-    places, hours = dict(_landing(hdfs, paths, now_ms - landing_ms)), {}
-    for hour, path in places.items():
-        hours[hour] = tuple(_files(hdfs, path))
+    # The hour after those that are old enough, too: a seal of it reads the last of them.
+    last = now_ms - landing_ms + HOUR_MS
+    places = {hour: paths.landing_hour(hour) for hour in landed.hours(hdfs, paths) if hour <= last}
+    hours = {hour: tuple(_files(hdfs, path)) for hour, path in places.items()}
     candidates = {one.name for files in hours.values() for one in files}
     checkpoints = tuple(_checkpoints(hdfs, paths))
     standing = tuple(savepoints.standing(hdfs, paths))
@@ -114,16 +116,6 @@ def _place(hdfs: Files, paths: StreamPaths, name: str) -> tuple[str, int, int]:
 
 
 # landing
-
-def _landing(hdfs: Files, paths: StreamPaths, before: int) -> Iterator[tuple[int, str]]:
-    """Hours that began before this instant, and the one after: a seal of it reads the last of them."""
-    for day in (name for name in hdfs.list(paths.landing) if name.startswith("dt=")):
-        for name in (name for name in hdfs.list(f"{paths.landing}/{day}") if name.startswith("hr=")):
-            with suppress(ValueError):   # a directory of somebody else
-                hour = parse_hour(f"{day.removeprefix('dt=')}T{name.removeprefix('hr=')}")
-                if hour <= before + HOUR_MS:
-                    yield hour, f"{paths.landing}/{day}/{name}"
-
 
 def _files(hdfs: Files, path: str) -> Iterator[File]:
     for name, status in sorted(hdfs.statuses(path).items()):
