@@ -10,7 +10,7 @@ from deploy.backfill import Seal
 from deploy.config import Cluster
 from deploy.launch import Launcher
 from deploy.retention import gone
-from deploy.verbs.common import Steps, add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster, progress
 from deploy.verbs.stream import tools_of
 from spark_apps.contract import StreamPaths, hour_name
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     planned = backfill.seals(args.stream, wanted, found, "command line")
     if args.dry_run:
         return _say_plan(planned, args.json)
-    say = (lambda text: None) if args.json else Steps()
+    say = progress(args)
     sealed = sorted((one for seal in planned for one in _seal(tools_of(cluster, files, say), seal, say, args.release)),
                     key=lambda one: str(one["hour"]))
     if args.json:

@@ -15,7 +15,7 @@ from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from deploy.spec import StreamSpec
 from deploy.verbs import checkpoint_check, retire
-from deploy.verbs.common import Steps, add_verb, dump, hour, iso, open_cluster, positive, table
+from deploy.verbs.common import add_verb, dump, hour, iso, open_cluster, positive, progress, table
 from deploy.verbs.lines import line, screen
 from deploy.verbs.stream import by_airflow, tools_of, wait_until_over
 from spark_apps.contract import StreamPaths, generation_name
@@ -53,14 +53,19 @@ def add_to(verbs: Any) -> None:
     checkpoint_check.add_to(of)
     for verb in (drop, restore, fresh):
         verb.add_argument("--yes", action="store_true", help="do it; without, only say what would be done")
-    for verb in (restore, fresh):
-        verb.add_argument("--why", default="", help="kept with the new generation")
-        verb.add_argument("--timeout", type=positive, default=300, metavar="S",
-                          help="seconds to wait for the driver's end (default: %(default)s)")
-        verb.add_argument("--no-airflow", action="store_true", help="resume from here; nobody restarts it later")
+    add_opening(restore)
+    add_opening(fresh)
     from deploy.verbs import doctor  # which carries out what it proposes by this module
 
     doctor.add_to(of)
+
+
+def add_opening(verb: argparse.ArgumentParser) -> None:
+    """Options of whatever stops a stream, opens its next generation and resumes."""
+    verb.add_argument("--why", default="", help="kept with the new generation")
+    verb.add_argument("--timeout", type=positive, default=300, metavar="S",
+                      help="seconds to wait for the driver's end (default: %(default)s)")
+    verb.add_argument("--no-airflow", action="store_true", help="resume from here; nobody restarts it later")
 
 
 def list_points(args: argparse.Namespace) -> int:
@@ -163,7 +168,7 @@ def start_fresh(args: argparse.Namespace) -> int:
 def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None,
           do: Callable[[Launcher], Generation]) -> int:
     cluster, files = open_cluster(args)
-    tools = tools_of(cluster, files, (lambda text: None) if args.json else Steps())
+    tools = tools_of(cluster, files, progress(args))
     planned = checkpoints.plan(tools, args.stream, mode, point, from_hour)
     if not args.json:
         print(screen(planned.text()))

@@ -9,7 +9,7 @@ from deploy import desired
 from deploy.checkpoints import checking, preflight
 from deploy.errors import BadUse
 from deploy.spec import StreamSpec
-from deploy.verbs.common import Steps, add_verb, dump, open_cluster, positive
+from deploy.verbs.common import add_verb, dump, open_cluster, positive, progress
 from deploy.verbs.lines import screen
 from deploy.verbs.stream import tools_of
 from spark_apps import generations
@@ -29,7 +29,7 @@ def add_to(of: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
-    tools = tools_of(cluster, files, (lambda text: None) if args.json else Steps())
+    tools = tools_of(cluster, files, progress(args))
     paths = StreamPaths(args.stream, cluster.root)
     newest = generations.newest(files, paths)
     if newest is None:

@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -95,6 +96,11 @@ class Steps:
 
     def __call__(self, text: str) -> None:
         print(f"[{time.monotonic() - self.began:5.1f} s] {text}", flush=True)
+
+
+def progress(args: argparse.Namespace) -> Callable[[str], None]:
+    """Where steps are said; nowhere with --json, which has standard output for itself."""
+    return (lambda text: None) if args.json else Steps()
 
 
 def table(rows: list[list[str]], header: list[str]) -> str:

@@ -11,8 +11,8 @@ from deploy.checkpoints.doctor import ways as doctor_ways
 from deploy.checkpoints.doctor.ways import Way
 from deploy.errors import BadUse
 from deploy.launch import Launcher
-from deploy.verbs.checkpoint import WHO, carry_out, resume, why_stopped
-from deploy.verbs.common import Steps, add_verb, dump, open_cluster, positive
+from deploy.verbs.checkpoint import WHO, add_opening, carry_out, resume, why_stopped
+from deploy.verbs.common import add_verb, dump, open_cluster, progress
 from deploy.verbs.lines import line, screen
 from deploy.verbs.stream import tools_of
 from spark_apps import generations
@@ -29,16 +29,13 @@ def add_to(of: Any) -> None:
                     "the best way and resumes; no file that is there is changed.", example="checkpoint doctor --yes")
     verb.add_argument("point", nargs="?", default="", help="a savepoint, or a generation such as g0001")
     verb.add_argument("--yes", action="store_true", help="take the first way; without, only say it")
-    verb.add_argument("--why", default="", help="kept with the new generation")
-    verb.add_argument("--timeout", type=positive, default=300, metavar="S",
-                      help="seconds to wait for the driver's end (default: %(default)s)")
-    verb.add_argument("--no-airflow", action="store_true", help="resume from here; nobody restarts it later")
+    add_opening(verb)
 
 
 def doctor(args: argparse.Namespace) -> int:
     """0 where it is whole, 1 where something was found."""
     cluster, files = open_cluster(args)
-    tools = tools_of(cluster, files, (lambda text: None) if args.json else Steps())
+    tools = tools_of(cluster, files, progress(args))
     paths = StreamPaths(args.stream, cluster.root)
     newest = generations.newest(files, paths)
     if newest is None:

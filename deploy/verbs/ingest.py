@@ -13,7 +13,7 @@ from deploy import config, provision
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError
 from deploy.verbs.backfill import print_sealed, seal
-from deploy.verbs.common import Steps, add_verb, dump, open_cluster
+from deploy.verbs.common import add_verb, dump, open_cluster, progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def replay(args: argparse.Namespace) -> int:
         if name != "-" and not Path(name).is_file():
             raise BadUse(f"{name}: no such file")
     cluster, files = open_cluster(args)
-    say = (lambda text: None) if args.json else Steps()
+    say = progress(args)
     provision.provision(files, cluster, args.stream)
     landed = land(cluster, args.stream, args.files, say)
     say(f"landed {landed['lines']:,} lines in {landed['files']:,} files, {len(landed['hours'])} hour(s)")

@@ -9,7 +9,7 @@ from deploy.retention import doing
 from deploy.retention.doing import Listed
 from deploy.retention.horizons import RANGES, TELLING, Horizons
 from deploy.retention.words import text, told
-from deploy.verbs.common import Steps, add_verb, dump, open_cluster, positive
+from deploy.verbs.common import add_verb, dump, open_cluster, positive, progress
 from deploy.verbs.stream import tools_of
 
 WHO = "command line"
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.yes != bool(args.checksum):
         raise BadUse("--yes and --checksum go together: without them the list is printed, with its checksum")
     cluster, files = open_cluster(args)
-    tools = tools_of(cluster, files, (lambda text: None) if args.json else Steps())
+    tools = tools_of(cluster, files, progress(args))
     if args.yes:
         gone = doing.retire(tools, args.stream, horizons, args.checksum, WHO)
         dump({"deleted": gone.as_json()}) if args.json else print(f"Deleted: {told(gone)}.")

@@ -13,7 +13,7 @@ from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher, newest_epoch
 from deploy.spec import MODES, RESUME, Request, StreamSpec
 from deploy.verbs import history
-from deploy.verbs.common import Steps, add_verb, dump, now_ms, open_cluster, positive
+from deploy.verbs.common import add_verb, dump, now_ms, open_cluster, positive, progress
 from deploy.verbs.lines import screen
 from spark_apps.contract import StreamPaths
 
@@ -75,7 +75,7 @@ def submit_stream(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in (*PARAMETERS, *RESOURCES) if getattr(args, name) is not None}
     wish = Request.of({**vars(args), **given})
     spec = wish.spec.within(cluster)
-    say = (lambda text: None) if args.json else Steps()
+    say = progress(args)
     if files.status(StreamPaths(args.stream, cluster.root).control) is None:
         raise BadUse(f"stream {args.stream} is not provisioned: "
                      f"`deploy/hashtide stream provision --stream {args.stream}`")

@@ -9,7 +9,7 @@ from typing import Any
 from deploy import backfill, verify
 from deploy.retention import gone
 from deploy.tables import Tables
-from deploy.verbs.common import Steps, add_range, add_verb, dump, hours_of, iso, open_cluster, positive, table
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, positive, progress, table
 from deploy.verbs.results import safe
 from deploy.verbs.stream import tools_of
 from deploy.verify import Verify
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
               file=sys.stderr)
         return 1
     job = Verify(args.stream, tuple((at, int(sealed[at]["through_ms"])) for at in sorted(sealed)), "command line")
-    say = (lambda text: None) if args.json else Steps()
+    say = progress(args)
     tools, paths = tools_of(cluster, files, say), StreamPaths(args.stream, cluster.root)
     since_ms = tools.now_ms()
     gone.check(files, paths, sorted(sealed), since_ms)
