@@ -23,7 +23,7 @@ from spark_apps.shutdown import StopGate, StopRequested
 from spark_apps.sinks import CountsLive, in_few_words
 from spark_apps.sources import read_stream
 from spark_apps.transforms.tweets import read_lines, tag
-from spark_apps.unreadable import part_of_checkpoint
+from spark_apps.unreadable import part_of_error
 
 log = logging.getLogger("hashtide")
 
@@ -144,9 +144,8 @@ def _end_of(error: BaseException, reporter: Reporter) -> dict[str, object]:
         traceback.print_exception(error)
     name, said = reason(error)
     condition = error.getCondition() if isinstance(error, PySparkException) else None
-    part = part_of_checkpoint(f"{text}\n{getattr(error, '_stackTrace', '')}")
     # STREAM_FAILED says of every failure that it is one.
-    said_by = part or (name if condition in (None, "STREAM_FAILED") else condition)
+    said_by = part_of_error(error) or (name if condition in (None, "STREAM_FAILED") else condition)
     return reporter.result(name, " ".join(f"{said_by}: {said}".split())[:1000])
 
 

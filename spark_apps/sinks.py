@@ -13,7 +13,7 @@ from spark_apps.fence import Fenced
 from spark_apps.files import reason
 from spark_apps.shutdown import StopRequested
 from spark_apps.transforms.counts import minute_counts
-from spark_apps.unreadable import part_of_checkpoint
+from spark_apps.unreadable import part_of_error
 
 #: Characters of a failure and of its cause that Spark is told; the log has the whole.
 _FEW = 400
@@ -37,7 +37,7 @@ def in_few_words(sink: Callable[[DataFrame, int], None]) -> Callable[[DataFrame,
         except Exception as error:
             traceback.print_exception(error)
             name, said = reason(error)
-            part = part_of_checkpoint(f"{error}\n{getattr(error, '_stackTrace', '')}")
+            part = part_of_error(error)
             # The first line as it was: by its beginning Spark knows an interruption that is a stop.
             text = "".join(traceback.format_exception_only(error))[:_FEW]
             raise BatchFailed(f"{f'[{part}] ' if part else ''}{text}\n"

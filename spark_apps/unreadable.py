@@ -11,6 +11,11 @@ _STATE = re.compile(r"\[(CANNOT_LOAD_STATE_STORE(?:\.\w+)?)\]")
 _LOG = re.compile(r"\.(CommitLog|OffsetSeqLog|CompactibleFileStreamLog|StreamMetadata)\$?\.(?:deserialize|read)\(")
 
 
+def part_of_error(error: BaseException) -> str:
+    """The same of pyspark's exceptions, which keep the stack beside their text."""
+    return part_of_checkpoint(f"{error}\n{getattr(error, '_stackTrace', '')}")
+
+
 def part_of_checkpoint(stack: str) -> str:
     """Spark's condition for state, `CHECKPOINT_LOG` and its class for a log; empty where it was reading neither."""
     if found := _STATE.search(stack):
