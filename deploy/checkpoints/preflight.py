@@ -58,9 +58,8 @@ def check(tools: Launcher, spec: StreamSpec, generation: Generation) -> Checked:
 
 
 def application(tools: Launcher, release: str) -> Application:
-    if release and release != local_spark.of_checkout().version:
-        return local_spark.of_release(tools.hdfs, release, tools.cluster.root)
-    return local_spark.of_checkout()
+    own = local_spark.of_checkout()
+    return own if release in ("", own.version) else local_spark.of_release(tools.hdfs, release, tools.cluster.root)
 
 
 def _refused(tools: Launcher, paths: StreamPaths, found: Checked) -> Refused:

@@ -159,18 +159,17 @@ def check(seen: Seen, path: str, old: bool = False) -> list[Finding]:
         return found
     if checksum not in seen.sizes and path.endswith(".zip") and path in seen.data:
         # A driver may have been killed between the two. What is zipped has sums of its own, which are looked at below.
-        found_alone = [Finding("state_checksum_damaged", checksum, "it is missing", old=True)]
-        return found_alone + _snapshot(seen, path, old)
+        return [Finding("state_checksum_damaged", checksum, "it is missing", old=True), *_snapshot(seen, path, old)]
     if not seen.sizes.get(checksum):
         say("state_checksum_damaged", checksum, "it is empty" if checksum in seen.sizes else "it is missing")
     elif checksum in seen.data:
         try:
             said = Checksum.of(seen.data[checksum])
-            if seen.sizes[path] != said.size:
-                raise Bad(f"{seen.sizes[path]:,} bytes, its checksum file says {said.size:,}")
-            if path in seen.data:
-                said.check(seen.data[path])
         except Bad as error:
-            of = "state_damaged" if "checksum file says" in str(error) else "state_checksum_damaged"
-            say(of, path if of == "state_damaged" else checksum, str(error))
+            say("state_checksum_damaged", checksum, str(error))
+        else:
+            try:
+                said.check(seen.sizes[path], seen.data.get(path))
+            except Bad as error:
+                say("state_damaged", path, str(error))
     return found if found or not path.endswith(".zip") or path not in seen.data else _snapshot(seen, path, old)
