@@ -4,13 +4,16 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.launch import INTENT_TIMEOUT_MS
-from spark_apps.contract import HOUR_MS, LandingFile
+from deploy.retention.doing import Listed, listed
+from deploy.retention.horizons import Horizons
+from spark_apps.contract import HOUR_MS, LandingFile, hour_name
 from tests.fakes.checkpoints import BYTES, TEN, commit
-from tests.fakes.world import PATHS, World
+from tests.fakes.world import PATHS, STREAM, World
 
 #: The first hour of landing.
 BEGAN = TEN
 MINUTE_MS = 60_000
+USUAL = Horizons()
 
 
 def begun() -> World:
@@ -64,3 +67,25 @@ def landing(world: World) -> set[str]:
     """Names of all that is there."""
     return {path.rpartition("/")[2] for path in world.hdfs.data
             if path.startswith(f"{PATHS.landing}/dt=")}
+
+
+def a_stream(for_days: float = 9) -> World:
+    world = begun()
+    days(world, for_days)
+    return world
+
+
+def list_of(world: World, horizons: Horizons = USUAL) -> Listed:
+    return listed(world.tools, STREAM, horizons)
+
+
+def whats(found: Listed, kind: str) -> list[str]:
+    return [item.what for item in found.found.items if item.kind == kind]
+
+
+def reasons(found: Listed) -> str:
+    return "\n".join(one.why for one in found.found.stays)
+
+
+def hours(first: int, count: int) -> list[str]:
+    return [hour_name(BEGAN + at * HOUR_MS) for at in range(first, first + count)]

@@ -13,18 +13,8 @@ from spark_apps.contract import HOUR_MS, hour_name
 from spark_apps.generations import newest
 from tests.fakes.actors import CutOff
 from tests.fakes.checkpoints import BATCH_MS, TEN, commit, lived
-from tests.fakes.world import CLUSTER, PATHS, RELEASE, STREAM, App, World
-
-
-class Shell:
-    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        self.world, self.capsys = world, capsys
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        got = cli.main(["checkpoint", *words, "--stream", STREAM])
-        said = self.capsys.readouterr()
-        assert got == code, said
-        return said.out + said.err
+from tests.fakes.shell import Shell
+from tests.fakes.world import PATHS, RELEASE, STREAM, App, World
 
 
 @pytest.fixture
@@ -33,14 +23,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     world = World()
     lived(world, 3)
 
-    def tools_of(cluster: Any, files: Any, say: Any = print) -> Any:
-        world.tools.say = say
-        return world.tools
-
-    monkeypatch.setattr(verb, "open_cluster", lambda args: (CLUSTER, world.hdfs))
-    monkeypatch.setattr(verb, "tools_of", tools_of)
-    monkeypatch.setattr("deploy.verbs.stream.time.sleep", world.sleep)
     made = Shell(world, capsys)
+    made.take(monkeypatch, verb)
     world.intent(1, generation=1)
     made("savepoint", "before", "--why", "a test\x1b[31m")
     for batch in (3, 4):

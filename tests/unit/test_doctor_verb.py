@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import cli, supervisor
+from deploy import supervisor
 from deploy.errors import Damaged
 from deploy.launch import StreamSpec
 from deploy.verbs import checkpoint, doctor
@@ -15,20 +15,10 @@ from spark_apps.generations import lineage, newest
 from tests.fakes.actors import CutOff
 from tests.fakes.checkpoints import commit, cut, lived
 from tests.fakes.damage import Patient, whole_gone
-from tests.fakes.world import CLUSTER, PATHS, RELEASE, STREAM, World
+from tests.fakes.shell import Shell
+from tests.fakes.world import PATHS, RELEASE, STREAM, World
 
 NEWEST = f"{PATHS.checkpoint(1)}/commits/4"
-
-
-class Shell:
-    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        self.world, self.capsys, self.tools = world, capsys, world.tools
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        got = cli.main(["checkpoint", *words, "--stream", STREAM])
-        said = self.capsys.readouterr()
-        assert got == code, said
-        return said.out + said.err
 
 
 @pytest.fixture
@@ -38,14 +28,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     lived(world, 3)
     made = Shell(world, capsys)
 
-    def tools_of(cluster: Any, files: Any, say: Any = print) -> Any:
-        made.tools.say = say
-        return made.tools
-
-    for module in (checkpoint, doctor):
-        monkeypatch.setattr(module, "open_cluster", lambda args: (CLUSTER, made.tools.hdfs))
-        monkeypatch.setattr(module, "tools_of", tools_of)
-    monkeypatch.setattr("deploy.verbs.stream.time.sleep", world.sleep)
+    made.take(monkeypatch, checkpoint, doctor)
     world.intent(1, generation=1)
     made("savepoint", "before")
     for batch in (3, 4):
