@@ -33,9 +33,11 @@ def items(spark: SparkSession, stream: DataFrame, count: Callable[[DataFrame], D
 
 
 def settings(spark: SparkSession) -> dict[str, str]:
+    # Where tables without a path would lie: each application has a directory of its own for them, and nothing in it.
+    apart = "spark.sql.warehouse.dir"
     known = sorted({*SETTINGS, *session.SQL, *session.STREAM})
     given = {name: value for name, value in spark.sparkContext.getConf().getAll()
-             if name.startswith("spark.sql.") and name not in known}
+             if name.startswith("spark.sql.") and name not in (apart, *known)}
     return {**{f"setting {name}": _setting(spark, name) for name in known},
             **{f"conf {name}": value for name, value in given.items()}}
 
