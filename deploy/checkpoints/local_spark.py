@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -77,6 +78,9 @@ def command(cluster: Cluster, where: Path, action: str, words: Sequence[str]) ->
         "spark.hadoop.fs.defaultFS": cluster.hdfs.default_fs, "spark.local.dir": f"{where}/local",
         "spark.sql.warehouse.dir": f"file:{where}/warehouse", "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK}
+    # The path is that of the nodes; a machine that has none there has to do with its own python3.
+    if shutil.which(spark.python):
+        conf["spark.pyspark.python"] = spark.python
     if spark.keytab:
         conf |= {"spark.kerberos.keytab": spark.keytab, "spark.kerberos.principal": spark.principal}
     given = [word for key in sorted(conf) for word in ("--conf", f"{key}={conf[key]}")]

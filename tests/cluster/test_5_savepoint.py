@@ -67,6 +67,18 @@ def test_a_savepoint_is_taken_while_the_stream_runs(load: Load, figure: Figure) 
     assert checkpoint(load, "savepoint", "middle").code == 1, "its name is taken"
 
 
+def test_the_release_that_made_the_checkpoint_may_go_on_with_it(load: Load, figure: Figure) -> None:
+    """By a Spark of the operator's own, beside the driver that goes on."""
+    began = time.monotonic()
+    said = checkpoint(load, "check", "--json")
+    assert said.code == 0, said.text
+    figure(f"checkpoint check: {time.monotonic() - began:.1f} s")
+    found = said.json()
+    assert (found["verdict"], found["differences"]) == ("compatible", []), found
+    assert found["trial"] == "one batch on a clone came through"
+    assert not load.machine.hdfs.list(f"{load.paths.root}/trial")
+
+
 def test_a_restore_says_what_it_would_do(load: Load) -> None:
     await_batches(load, 3)
     said = checkpoint(load, "restore", "middle")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from deploy.checkpoints import checking, local_spark
@@ -23,7 +24,9 @@ def test_it_tells_what_changes_tries_a_clone_and_leaves_nothing(
     paths = unpack(DIRECTORY / "0.1.0.tar.gz", tmp_path)
     Directory().create_exclusive(paths.generation(1), {"parent": None, "shuffle_partitions": 2})
     jars = ",".join(map(str, sorted((HOME / "jars" / "delta").glob("*.jar"))))
-    spark = Spark(str(Path(sys.executable).parent / "spark-submit"), jars=jars)
+    # As on one machine: beside this spark-submit there is no Python.
+    submit = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
+    spark = Spark(str(submit), python=sys.executable, jars=jars)
     cluster = Cluster("test", Hdfs("file:///", ("http://nowhere:1",), "", str(tmp_path)), Yarn(), spark, Airflow())
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     found = checking.check(Launcher(cluster, Directory(), Nobody()), StreamSpec(
