@@ -4,9 +4,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import google_crc32c
+
 from deploy.checkpoints.doctor import state
 from deploy.checkpoints.doctor.files import SCHEMA
-from deploy.checkpoints.doctor.sums import crc32c
 from deploy.launch import Launcher
 from spark_apps.contract import LandingFile, StreamPaths, generation_name, hour_name
 from spark_apps.taken import log_files
@@ -31,7 +32,8 @@ def commit(world: World, generation: int, batch: int, at_ms: int, paths: StreamP
     for partition, one in enumerate(ids):
         data, path = b"x" * (batch + 1), f"{checkpoint}/state/0/{partition}/{batch + 1}_{one}.changelog"
         hdfs.replace(path, data)
-        hdfs.replace(f"{path}.crc", _dump({"algorithm": "CRC32C", "value": crc32c(data), "mainFileSize": len(data)}))
+        hdfs.replace(f"{path}.crc", _dump({"algorithm": "CRC32C", "value": google_crc32c.value(data),
+                                           "mainFileSize": len(data)}))
     hdfs.replace(f"{checkpoint}/{state.OPERATOR}", b"v1\n" + _dump({
         "operatorInfo": {"operatorId": 0, "operatorName": "dedupeWithinWatermark"},
         "stateStoreInfo": [{"storeName": "default", "numColsPrefixKey": 0, "numPartitions": count}]}))

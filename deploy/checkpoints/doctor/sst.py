@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xxhash import xxh3_64_intdigest
+
+from deploy.checkpoints.doctor.blocks import unpacked
 from deploy.checkpoints.doctor.finding import Bad
-from deploy.checkpoints.doctor.lz4 import unpacked
-from deploy.checkpoints.doctor.xxh3 import xxh3_64
 
 _FOOTER, _TRAILER, _MAGIC, _XXH3 = 53, 5, 0x88E241B785F4CFF7, 4
 #: The sum is of the block alone; the byte for its compression is worked in by this factor.
@@ -47,11 +48,12 @@ def _block(data: bytes, handle: Handle) -> bytes:
     block, trailer = data[at:at + size], data[at + size:at + size + _TRAILER]
     if len(trailer) < _TRAILER:
         raise Bad(f"the block at {at} is beyond its end")
-    if xxh3_64(block) & 0xFFFFFFFF ^ trailer[0] * _LAST_BYTE & 0xFFFFFFFF != int.from_bytes(trailer[1:], "little"):
+    found = xxh3_64_intdigest(block) & 0xFFFFFFFF ^ trailer[0] * _LAST_BYTE & 0xFFFFFFFF
+    if found != int.from_bytes(trailer[1:], "little"):
         raise Bad(f"the block at {at} is garbled")
     if trailer[0] == _LZ4:
-        _, start = _varint(block, 0)   # its size when it is unpacked
-        return unpacked(block, start)
+        size, start = _varint(block, 0)
+        return unpacked(block[start:], size)
     return block
 
 

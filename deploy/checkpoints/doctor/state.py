@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from deploy.checkpoints.doctor import sst
+from deploy.checkpoints.doctor.blocks import first_block
 from deploy.checkpoints.doctor.finding import Bad, Finding
 from deploy.checkpoints.doctor.logs import Commit
-from deploy.checkpoints.doctor.lz4 import first_block
 from deploy.checkpoints.doctor.seen import Seen
 from deploy.checkpoints.doctor.sums import Checksum
 
