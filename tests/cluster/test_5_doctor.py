@@ -1,18 +1,22 @@
 """A checkpoint on real HDFS, damaged in every way: found before a driver starts, and repaired, it counts exactly."""
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy import landed
 from deploy.checkpoints.doctor import Level, Report, examine, gate, look
 from deploy.errors import Damaged
 from deploy.local import cluster
+from deploy.tables import Counts
 from spark_apps import generations
+from spark_apps.contract import HOUR_MS, MINUTE_MS
 from tests.cluster.laptop import Laptop, Said
-from tests.cluster.load import Load, loaded
+from tests.cluster.load import Load, feeding, loaded
 from tests.cluster.test_2_counts import difference
 from tests.cluster.trials import PLAYED
 from tests.cluster.undone import undone
@@ -39,7 +43,9 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
         running.await_second(SECONDS + 30)
         assert machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
         until(lambda: not running.live_applications(), 120, "the driver's end")
-        cluster.stop(machine.instance, ["simulator", f"ingest-{STREAM}"])
+        # The simulator first: what it has sent is then all received.
+        cluster.stop(machine.instance, ["simulator"])
+        cluster.stop(machine.instance, [f"ingest-{STREAM}"])
         yield running
         machine.hashtide("stream", "stop", "--stream", STREAM)
 
@@ -135,16 +141,48 @@ def test_without_a_checkpoint_the_savepoint_brings_it_back(load: Load, figure: F
     comes_back(load, figure, 3, "restore")
 
 
+def test_where_nothing_is_whole_a_fresh_start_and_the_backfill_that_it_names_bring_it_back(
+        load: Load, figure: Figure) -> None:
+    assert load.machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
+    until(lambda: not load.live_applications(), 120, "the driver's end")
+    assert load.machine.hashtide("checkpoint", "drop", "well", "--yes", "--stream", STREAM).code == 0
+    for generation in (1, 3):
+        load.machine.hdfs.delete(load.paths.checkpoint(generation), recursive=True)
+    [way] = load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM, "--json").json()["ways"]
+    resumes(load, 4, "fresh")
+    # Ingest's clock goes on an hour and a quarter: only then are the hours over.
+    feeding(load, 1, load.offset_ms + 75 * MINUTE_MS)
+    until(lambda: min(landed.marks(load.machine.hdfs, load.paths).values()) >= landed.needed(load.hours[1]), 60,
+          "ingest to say that both hours are landed")
+    said = load.machine.hashtide(*shlex.split(way["backfill"])[1:])
+    assert said.code == 0, said.text
+    sealed, first, lowest = load.machine.tables(STREAM).sealed(), load.expected("first"), load.expected("lowest")
+    expected = {key: row for of, which in ((first, False), (lowest, True)) for key, row in of.items()
+                if (key[0] - key[0] % HOUR_MS in sealed) == which}
+    await_counts(load, expected)
+    figure(f"fresh start, and the seal of {len(sealed)} hours: the counts are whole")
+
+
 def comes_back(load: Load, figure: Figure, generation: int, way: str) -> None:
+    began = time.monotonic()
+    resumes(load, generation, way)
+    await_counts(load, load.expected())
+    figure(f"doctor --yes, {way}: {time.monotonic() - began:.1f} s until the counts were whole")
+    assert load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM).code == 0
+
+
+def resumes(load: Load, generation: int, way: str) -> None:
     found = load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM, "--json").json()
     assert found["ways"][0]["way"] == way, found
-    began = time.monotonic()
     said = load.machine.hashtide("checkpoint", "doctor", "--yes", "--json", "--stream", STREAM)
     assert said.code == 0, said.text
     if "dag_run" not in said.json():
         assert load.machine.hashtide("stream", "submit", "--stream", STREAM).code == 0
     until(lambda: load.heartbeat().get("generation") == generation, 300, f"the driver of generation {generation}")
-    expected = load.expected()
-    until(lambda: not difference(load.counted(), expected), 240, "the counts of what was sent", 2.0)
-    figure(f"doctor --yes, {way}: {time.monotonic() - began:.1f} s until the counts were whole")
-    assert load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM).code == 0
+
+
+def await_counts(load: Load, expected: Counts) -> None:
+    deadline = time.monotonic() + 240
+    while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
+        time.sleep(2)
+    assert not differs, differs
