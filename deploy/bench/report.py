@@ -34,6 +34,9 @@ RATIOS = (
     Ratio("stream_of_orjson", "speed of the stream / of orjson", "stream", "orjson"),
     Ratio("stream_of_duckdb", "speed of the stream / of DuckDB", "stream", "duckdb"),
 )
+#: What a sample of a soak has of memory, in MB.
+MEMORY = {"java_mb": "JVM", "heap_mb": "heap in use", "code_mb": "code", "classes_mb": "classes", "native_mb": "native",
+          "python_mb": "Python"}
 #: Memory is flat where in the second half of a soak it grows by no more than this share of itself.
 FLAT = 0.05
 
@@ -89,7 +92,7 @@ def soaked(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if len(half) < 2:
         return {"samples": list(samples), "slopes": {}, "flat": None}
     slopes = {name: round(statistics.linear_regression(at, [one[name] for one in half]).slope, 3)
-              for name in ("java_mb", "python_mb", "heap_mb", "state_rows")}
+              for name in (*MEMORY, "state_rows")}
     grown = (slopes["java_mb"] + slopes["python_mb"]) * (at[-1] - at[0])
     size = statistics.mean(one["java_mb"] + one["python_mb"] for one in half)
     return {"samples": list(samples), "slopes": slopes, "minutes": round(at[-1] - at[0], 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.bench.report import MEMORY
 from deploy.verbs.common import table
 
 
@@ -52,14 +53,14 @@ def _day(day: Mapping[str, Any]) -> str:
 def _soak(soak: Mapping[str, Any]) -> str:
     samples = soak["samples"]
     every = max(1, len(samples) // 12)
-    rows = [[f"{one['at_s'] / 60:.1f}", f"{one['java_mb']:,.0f}", f"{one['heap_mb']:,.0f}", f"{one['python_mb']:,.0f}",
+    rows = [[f"{one['at_s'] / 60:.1f}", *(f"{one[name]:,.0f}" for name in MEMORY),
              f"{one['state_rows']:,}", f"{one['batch_id']:,}"] for one in samples[::every]]
-    lines = ["Memory (MB) while batches go on:",
-             table(rows, ["minute", "JVM", "heap in use", "Python", "state rows", "batch"])]
+    lines = ["Memory (MB) while batches go on; the JVM's is its whole heap, code, classes and native memory:",
+             table(rows, ["minute", *MEMORY.values(), "state rows", "batch"])]
     if soak["slopes"]:
         slopes = soak["slopes"]
-        lines.append(f"Slope of the last {soak['minutes']:.0f} minutes: JVM {slopes['java_mb']:+.2f}, heap in use "
-                     f"{slopes['heap_mb']:+.2f}, Python {slopes['python_mb']:+.2f} MB a minute; state "
+        each = ", ".join(f"{title} {slopes[name]:+.2f}" for name, title in MEMORY.items())
+        lines.append(f"Slope of the last {soak['minutes']:.0f} minutes, in MB a minute: {each}; state "
                      f"{slopes['state_rows']:+,.0f} rows a minute. Flat: {'yes' if soak['flat'] else 'no'}")
     return "\n".join(lines)
 

@@ -56,15 +56,22 @@ def rest(query: StreamingQuery, timeout_s: float = 60.0) -> None:
 
 
 def sample(spark: SparkSession, at_s: float, last: StreamingQueryProgress | None) -> dict[str, Any]:
+    """`java_mb` is what is resident of the JVM: its heap, compiled code, classes, and `native_mb`, which is RocksDB, the
+    threads' stacks, buffers and the JVM's own; `heap_mb` what is in use of the heap after a collection."""
     progress: dict[str, Any] = json.loads(last.json) if last else {}
     jvm: Any = spark.sparkContext._jvm
     jvm.java.lang.System.gc()
-    heap = jvm.java.lang.management.ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 2**20
+    management = jvm.java.lang.management.ManagementFactory
+    heap = management.getMemoryMXBean().getHeapMemoryUsage()
+    pools = {str(pool.getName()): pool.getUsage().getCommitted() / 2**20 for pool in management.getMemoryPoolMXBeans()}
+    code = sum(mb for name, mb in pools.items() if name.startswith("Code"))
+    classes = sum(mb for name, mb in pools.items() if name in ("Metaspace", "Compressed Class Space"))
     java, python = resident_mb()
     batch = batch_line(progress) or {}
     state = (progress.get("stateOperators") or [{}])[0]
-    return {"at_s": round(at_s, 1), "java_mb": round(java, 1), "python_mb": round(python, 1), "heap_mb": round(heap, 1),
-            "state_rows": state.get("numRowsTotal", 0), "state_mb": round(state.get("memoryUsedBytes", 0) / 2**20, 1),
+    return {"at_s": round(at_s, 1), "java_mb": round(java, 1), "python_mb": round(python, 1),
+            "heap_mb": round(heap.getUsed() / 2**20, 1), "code_mb": round(code, 1), "classes_mb": round(classes, 1),
+            "native_mb": round(java - heap.getCommitted() / 2**20 - code - classes, 1), "state_rows": state.get("numRowsTotal", 0), "state_mb": round(state.get("memoryUsedBytes", 0) / 2**20, 1),
             "batch_id": progress.get("batchId"), "batch_s": batch.get("batch_s")}
 
 
@@ -80,8 +87,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--jars", required=True)
     args = parser.parse_args(argv)
-    # As large as an executor on a cluster, and collected as one.
-    spark = spark_session(args.jars, args.scratch, memory="1g", options="-XX:+UseSerialGC")
+    # As large as an executor on a cluster, and collected as one. The heap is taken whole at the start: it would grow to
+    # that size in steps for hours, and what grows beside it would not be seen.
+    spark = spark_session(args.jars, args.scratch, memory="1g",
+                          options="-XX:+UseSerialGC -Xms1g -XX:+AlwaysPreTouch")
     print(json.dumps(soak(spark, args.root, args.minutes)))
     spark.stop()
     return 0
