@@ -12,8 +12,8 @@ from spark_apps.contract import StreamPaths
 
 #: A lease not renewed for so long is nobody's.
 LEASE_MS = 90_000
-#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. Far below SILENT_MS:
-#: an outage that is too short to be noticed must not make the driver look silent.
+#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. Far below
+#: SILENT_MS: an outage that is too short to be noticed must not make the driver look silent.
 BLIND_MS = 20_000
 #: Airflow tries a lost task again after some minutes, or when its scheduler is back.
 RETRIED_MS = 60 * 60_000

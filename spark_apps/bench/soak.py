@@ -56,8 +56,8 @@ def rest(query: StreamingQuery, timeout_s: float = 60.0) -> None:
 
 
 def sample(spark: SparkSession, at_s: float, last: StreamingQueryProgress | None) -> dict[str, Any]:
-    """`java_mb` is what is resident of the JVM: its heap, compiled code, classes, and `native_mb`, which is RocksDB, the
-    threads' stacks, buffers and the JVM's own; `heap_mb` what is in use of the heap after a collection."""
+    """`java_mb` is what is resident of the JVM: its heap, compiled code, classes, and `native_mb`, which is RocksDB,
+    the threads' stacks, buffers and the JVM's own; `heap_mb` what is in use of the heap after a collection."""
     progress: dict[str, Any] = json.loads(last.json) if last else {}
     jvm: Any = spark.sparkContext._jvm
     jvm.java.lang.System.gc()
@@ -71,7 +71,9 @@ def sample(spark: SparkSession, at_s: float, last: StreamingQueryProgress | None
     state = (progress.get("stateOperators") or [{}])[0]
     return {"at_s": round(at_s, 1), "java_mb": round(java, 1), "python_mb": round(python, 1),
             "heap_mb": round(heap.getUsed() / 2**20, 1), "code_mb": round(code, 1), "classes_mb": round(classes, 1),
-            "native_mb": round(java - heap.getCommitted() / 2**20 - code - classes, 1), "state_rows": state.get("numRowsTotal", 0), "state_mb": round(state.get("memoryUsedBytes", 0) / 2**20, 1),
+            "native_mb": round(java - heap.getCommitted() / 2**20 - code - classes, 1),
+            "state_rows": state.get("numRowsTotal", 0),
+            "state_mb": round(state.get("memoryUsedBytes", 0) / 2**20, 1),
             "batch_id": progress.get("batchId"), "batch_s": batch.get("batch_s")}
 
 

@@ -192,7 +192,8 @@ def test_a_side_has_its_median_and_range() -> None:
 def samples(grows_mb: float, minutes: int = 20) -> list[dict[str, Any]]:
     """It grows by 100 MB a minute at first, as every JVM does."""
     return [{"at_s": 60.0 * n, "java_mb": 900 + 100 * min(n, 5) + grows_mb * n, "python_mb": 100.0, "heap_mb": 300.0,
-             "code_mb": 100.0, "classes_mb": 200.0, "native_mb": 100.0 + grows_mb * n, "state_rows": 1000, "state_mb": 1.0, "batch_id": n, "batch_s": 1.0} for n in range(minutes)]
+             "code_mb": 100.0, "classes_mb": 200.0, "native_mb": 100.0 + grows_mb * n, "state_rows": 1000,
+             "state_mb": 1.0, "batch_id": n, "batch_s": 1.0} for n in range(minutes)]
 
 
 @pytest.mark.parametrize("grows_mb,flat", [(0.0, True), (2.0, True), (-5.0, True), (10.0, False)])
