@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from deploy import artifact, restart_policy, submit
+from deploy import artifact, desired, restart_policy, submit
 from deploy.artifact import Release
 from deploy.config import Cluster
-from deploy.errors import BadUse, Damaged, Refused, TimedOut
+from deploy.errors import BadUse, Refused, TimedOut
 from deploy.outages import Noticed
 from deploy.spec import StreamSpec as StreamSpec
 from deploy.yarn import LIVE, Application
@@ -100,8 +100,8 @@ class Launcher:
                timeout_s: float = LAUNCH_TIMEOUT_S) -> Application:
         """The stream's one live application, adopted or new.
 
-        Refused where one of another release runs; Damaged where its checkpoint is; SubmitFailed, TimedOut, Unreachable
-        as deploy.submit has them.
+        Refused where one of another release runs, or the checkpoint may not go on with this; Damaged where it is;
+        SubmitFailed, TimedOut, Unreachable as deploy.submit has them.
         """
         paths = StreamPaths(spec.within(self.cluster).stream, self.cluster.root)
         deadline = self.monotonic() + timeout_s
@@ -188,9 +188,7 @@ class Launcher:
 
     def _submit(self, spec: StreamSpec, paths: StreamPaths, epoch: int, who: str, why: str) -> Application | None:
         """None where somebody else won this epoch."""
-        self._check(paths)
-        generation = self._generation(spec, paths)
-        inputs = self._preflight(spec, generation)
+        generation, inputs = self._admitted(spec, paths)
         release = self._release(spec)
         self._before_upgrade(paths, epoch, release)
         launch_id = self.new_id()
@@ -217,20 +215,21 @@ class Launcher:
         self.say(f"{app.id} is {app.state}")
         return app
 
-    def _check(self, paths: StreamPaths) -> None:
-        """Damaged where a driver would come upon damage; what should run is parked then: each try would find the
-        same."""
-        from deploy import supervisor  # which needs the launcher itself
-
+    def _admitted(self, spec: StreamSpec, paths: StreamPaths) -> tuple[Generation, dict[str, Any]]:
+        """The generation, and what its driver's fingerprint depends on. Damaged, or Refused, where a driver would come
+        upon damage or mix results; what should run is parked then: each try would find the same."""
         try:
             self.examine(self.hdfs, paths)
-        except Damaged as error:
-            if (self.hdfs.read_json(paths.desired) or {}).get("state") == "running":
-                supervisor.stop(self, paths.stream, "supervisor", str(error), "parked")
+            generation = self._generation(spec, paths)
+            return generation, self._preflight(spec, generation)
+        except Refused as error:
+            before = desired.read(self.hdfs, paths)
+            if before.get("state") == "running":
+                desired.change(self.hdfs, paths, {**before, "state": "parked", "who": "launch", "why": str(error),
+                                                  "time_ms": self.now_ms()})
             raise
 
     def _preflight(self, spec: StreamSpec, generation: Generation) -> dict[str, Any]:
-        """What its driver's fingerprint depends on; Refused where the checkpoint may not go on with it."""
         from deploy.checkpoints import preflight  # which needs the launcher itself
 
         release = spec.release or artifact.build()[0]

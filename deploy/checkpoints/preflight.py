@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy import desired
 from deploy.checkpoints import checking, local_spark, points
 from deploy.checkpoints.checking import Checked
 from deploy.checkpoints.local_spark import Application
@@ -29,7 +28,7 @@ def inputs(cluster: Cluster, spec: StreamSpec, generation: Generation, release: 
 
 
 def before_launch(tools: Launcher, spec: StreamSpec, generation: Generation, release: str) -> None:
-    """Refused, and the stream parked, where the checkpoint may not go on with this. Where Spark cannot be run here the
+    """Refused where the checkpoint may not go on with this. Where Spark cannot be run here the
     launch goes on: its driver looks again before its first batch."""
     paths = StreamPaths(spec.stream, tools.cluster.root)
     if points.committed(tools.hdfs, paths.checkpoint(generation.number)) < 0:
@@ -46,7 +45,8 @@ def before_launch(tools: Launcher, spec: StreamSpec, generation: Generation, rel
         tools.say(f"not checked, and left to its driver: {error}")
         return
     if not found.judgement.goes_on:
-        raise _refused(tools, paths, found)
+        raise Refused(f"stream {spec.stream}: release {found.release} on {generation_name(found.generation)} "
+                      f"{found.judgement.line()}; nothing was launched: {found.ways_on}")
     tools.say(f"release {found.release}: {found.judgement.line() if found.judgement.verdict else 'compatible'}")
     if found.judgement.verdict == Verdict.RESULTS_CHANGE and found.command:
         tools.say(f"once they are over, this makes the hours of the change whole: {found.command}")
@@ -60,14 +60,3 @@ def check(tools: Launcher, spec: StreamSpec, generation: Generation) -> Checked:
 def application(tools: Launcher, release: str) -> Application:
     own = local_spark.of_checkout()
     return own if release in ("", own.version) else local_spark.of_release(tools.hdfs, release, tools.cluster.root)
-
-
-def _refused(tools: Launcher, paths: StreamPaths, found: Checked) -> Refused:
-    said = (f"stream {paths.stream}: release {found.release} on {generation_name(found.generation)} "
-            f"{found.judgement.line()}; nothing was launched: {found.ways_on}")
-    before = desired.read(tools.hdfs, paths)
-    if before.get("state") == "running":
-        # Or the watchdog would ask for it again and again.
-        desired.change(tools.hdfs, paths, {**before, "state": "parked", "who": "launch", "why": said,
-                                           "time_ms": tools.now_ms()})
-    return Refused(said)

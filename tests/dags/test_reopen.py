@@ -321,5 +321,5 @@ def test_on_a_damaged_checkpoint_nothing_is_started_and_the_run_says_the_way_out
     epochs, jobs = stream.hdfs.list(PATHS.epochs), len(stream.jobs)
     with pytest.raises(AirflowFailException, match="commits/2: it is empty.*checkpoint doctor"):
         run().execute()
-    assert (desired(stream)["state"], desired(stream)["who"]) == ("parked", "supervisor")
+    assert (desired(stream)["state"], desired(stream)["who"]) == ("parked", "launch")
     assert (stream.hdfs.list(PATHS.epochs), len(stream.jobs)) == (epochs, jobs)

@@ -123,7 +123,7 @@ def test_a_launch_on_damage_is_refused_in_one_line_before_an_epoch_is_claimed_an
         world.tools.launch(spec)
     assert world.epochs() == epochs and not world.jobs
     desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["who"]) == ("parked", "supervisor") and "is damaged" in desired["why"]
+    assert (desired["state"], desired["who"]) == ("parked", "launch") and "is damaged" in desired["why"]
     done = json.loads(shell("doctor", "--yes", "--json"))
     assert done["application"] and (world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
 
