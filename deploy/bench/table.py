@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.bench.report import MEMORY
-from deploy.verbs.common import table
+from deploy.lines import table
 
 
 def text(found: Mapping[str, Any]) -> str:

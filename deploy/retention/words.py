@@ -3,9 +3,8 @@ from __future__ import annotations
 
 from deploy.checkpoints.copying import size_text
 from deploy.landed import iso
+from deploy.lines import line, table
 from deploy.retention.doing import Listed
-from deploy.verbs.common import table
-from deploy.verbs.lines import line
 
 _SHOWN = 50
 

@@ -13,10 +13,10 @@ from deploy.checkpoints.copying import size_text
 from deploy.config import Cluster
 from deploy.errors import HashtideError
 from deploy.launch import Launcher
+from deploy.lines import line, screen, table
 from deploy.spec import StreamSpec
 from deploy.verbs import checkpoint_check, retire
-from deploy.verbs.common import add_verb, dump, hour, iso, open_cluster, positive, progress, table
-from deploy.verbs.lines import line, screen
+from deploy.verbs.common import add_verb, dump, hour, iso, open_cluster, positive, progress
 from deploy.verbs.stream import by_airflow, tools_of, wait_until_over
 from spark_apps.contract import StreamPaths, generation_name
 from spark_apps.generations import Generation

@@ -8,9 +8,9 @@ from typing import Any
 from deploy import desired
 from deploy.checkpoints import checking, preflight
 from deploy.errors import BadUse
+from deploy.lines import screen
 from deploy.spec import StreamSpec
 from deploy.verbs.common import add_verb, dump, open_cluster, positive, progress
-from deploy.verbs.lines import screen
 from deploy.verbs.stream import tools_of
 from spark_apps import generations
 from spark_apps.contract import StreamPaths

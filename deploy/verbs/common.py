@@ -101,10 +101,3 @@ class Steps:
 def progress(args: argparse.Namespace) -> Callable[[str], None]:
     """Where steps are said; nowhere with --json, which has standard output for itself."""
     return (lambda text: None) if args.json else Steps()
-
-
-def table(rows: list[list[str]], header: list[str]) -> str:
-    """Columns as wide as their widest cell."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-                     for row in [header, *rows])

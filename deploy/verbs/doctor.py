@@ -11,9 +11,9 @@ from deploy.checkpoints.doctor import ways as doctor_ways
 from deploy.checkpoints.doctor.ways import Way
 from deploy.errors import BadUse
 from deploy.launch import Launcher
+from deploy.lines import line, screen
 from deploy.verbs.checkpoint import WHO, add_opening, carry_out, resume, why_stopped
 from deploy.verbs.common import add_verb, dump, open_cluster, progress
-from deploy.verbs.lines import line, screen
 from deploy.verbs.stream import tools_of
 from spark_apps import generations
 from spark_apps.contract import StreamPaths, generation_name

@@ -12,7 +12,8 @@ from typing import Any
 
 from deploy import config
 from deploy.drills import DRILLS, HEADER, Outcome
-from deploy.verbs.common import add_verb, dump, table
+from deploy.lines import table
+from deploy.verbs.common import add_verb, dump
 from deploy.verbs.tests import ROOT
 
 

@@ -9,8 +9,8 @@ from deploy.downtime import ASKED
 from deploy.errors import BadUse
 from deploy.history import Event, Report, report
 from deploy.launch import Launcher
+from deploy.lines import line
 from deploy.verbs.common import add_verb, dump, iso, now_ms, open_cluster
-from deploy.verbs.lines import line
 from deploy.verbs.results import of
 from spark_apps.contract import HOUR_MS, StreamPaths
 from spark_apps.windows import span_ms

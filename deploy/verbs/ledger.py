@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy import quarantine
+from deploy.lines import safe, table
 from deploy.quarantine import Line
 from deploy.tables import Tables
-from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, table
-from deploy.verbs.results import safe
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 _FATES = ("counted", "duplicate", "late", "control", "pending")

@@ -14,13 +14,13 @@ from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut, Unreachable
 from deploy.health import health
 from deploy.launch import StreamSpec
+from deploy.lines import screen, table
 from deploy.local import cluster as machine
 from deploy.local import feed
 from deploy.local.instance import Instance
 from deploy.tables import Tables
 from deploy.verbs import results
-from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive, table
-from deploy.verbs.lines import screen
+from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive
 from deploy.verbs.stream import by_airflow, tools_of
 
 DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_retention",

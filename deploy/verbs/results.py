@@ -2,22 +2,18 @@
 from __future__ import annotations
 
 import argparse
-import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from deploy.errors import BadUse
+from deploy.lines import columns, safe
 from deploy.tables import Tables
 from deploy.top import Asked, Top, TopTag, minute
 from deploy.trending import Trending
 from deploy.verbs.common import add_verb, dump, iso, now_ms, open_cluster, positive
 from spark_apps.contract import MINUTE_MS, hour_name
 from spark_apps.windows import LONGEST_MS, Trend, Windows, span_ms, span_name
-
-#: Unicode's categories of control characters, formats, surrogates, private use, separators of lines and paragraphs.
-_STEERING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-_JOINERS = "\u200c\u200d"
 
 
 def add_to(verbs: Any) -> None:
@@ -118,15 +114,3 @@ def aligned(rows: list[list[str]]) -> list[str]:
         pad = " " * (widths[i] - columns(cell))
         return cell + pad if i == 1 else pad + cell
     return ["  ".join(padded(i, cell) for i, cell in enumerate(row)).rstrip() for row in rows]
-
-
-def safe(form: str) -> str:
-    """A tag is anybody's text: what could steer a terminal is written as its number. Joiners inside words stay."""
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _STEERING and c not in _JOINERS
-                   else c for c in form)
-
-
-def columns(form: str) -> int:
-    """Cells a terminal needs for it."""
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else
-               2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in form)

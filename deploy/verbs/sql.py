@@ -14,10 +14,10 @@ from itertools import islice
 from typing import Any
 
 from deploy.errors import BadUse, HashtideError
+from deploy.lines import columns, safe
 from deploy.sql import EXAMPLE, open_database
 from deploy.tables import Tables
 from deploy.verbs.common import add_verb, dump, open_cluster, positive
-from deploy.verbs.results import columns, safe
 
 Rows = Sequence[Sequence[Any]]
 

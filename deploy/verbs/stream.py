@@ -11,10 +11,10 @@ from deploy.airflow_api import AirflowApi
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher, newest_epoch
+from deploy.lines import screen
 from deploy.spec import MODES, RESUME, Request, StreamSpec
 from deploy.verbs import history
 from deploy.verbs.common import add_verb, dump, now_ms, open_cluster, positive, progress
-from deploy.verbs.lines import screen
 from spark_apps.contract import StreamPaths
 
 PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy import backfill, verify
+from deploy.lines import safe, table
 from deploy.retention import gone
 from deploy.tables import Tables
-from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, positive, progress, table
-from deploy.verbs.results import safe
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster, positive, progress
 from deploy.verbs.stream import tools_of
 from deploy.verify import Verify
 from spark_apps.contract import HOUR_MS, MEASURES, StreamPaths, hour_name

@@ -8,8 +8,8 @@ from deploy import watchdog
 from deploy.airflow_api import AirflowApi
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError
+from deploy.lines import line
 from deploy.verbs.common import add_verb, dump, open_cluster, stream_name
-from deploy.verbs.lines import line
 from deploy.verbs.stream import tools_of
 from deploy.watchdog import Plan
 
