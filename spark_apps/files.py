@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from pathlib import PurePosixPath
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
+
+from spark_apps.causes import reason
 
 # The last two: its maker has not closed it yet, or was cut off before that.
 _EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "RecoveryInProgressException")
@@ -89,22 +90,3 @@ class Files:
             stream.write(data)
         finally:
             stream.close()
-
-
-_CAUSE = re.compile(r"^(?:Caused by: )?((?:[a-zA-Z_][\w$]*\.)*\w*(?:Exception|Error|Fault)\b.*)", re.MULTILINE)
-
-
-def reason(error: BaseException) -> tuple[str, str]:
-    """(class without package, message) of the root of what went wrong, on whichever side of py4j it lies."""
-    cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
-    if cause is None:
-        return type(error).__name__, str(error)
-    while cause.getCause() is not None:
-        cause = cause.getCause()
-    name, text = cause.getClass().getName(), str(cause.getMessage())
-    if name == "org.apache.hadoop.ipc.RemoteException":
-        name = cause.getClassName()
-    if "Traceback (most recent call last)" in text and (told := _CAUSE.findall(text)):
-        # A function of ours that Spark called; what it met in Java is only text here, its root the last of all.
-        name, _, text = told[-1].partition(": ")
-    return name.rpartition(".")[2], text

@@ -15,9 +15,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_apps import guard, made_with, session
 from spark_apps.args import StreamArgs, stream_args
+from spark_apps.causes import reason
 from spark_apps.contract import QUARANTINE_REASONS
 from spark_apps.fence import Fence, Fenced
-from spark_apps.files import Files, reason
+from spark_apps.files import Files
 from spark_apps.progress import FATES, Reporter
 from spark_apps.shutdown import StopGate, StopRequested
 from spark_apps.sinks import CountsLive, in_few_words

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_apps.causes import reason
 from spark_apps.contract import StreamPaths, txn_app_id
 from spark_apps.fence import Fenced
-from spark_apps.files import reason
 from spark_apps.shutdown import StopRequested
 from spark_apps.transforms.counts import minute_counts
 from spark_apps.unreadable import part_of_error

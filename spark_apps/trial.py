@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_apps import hashtag_stream, session
 from spark_apps.args import StreamArgs, stream_args
+from spark_apps.causes import reason, spark_class
 from spark_apps.clock import Clock
 from spark_apps.contract import LandingFile, StreamPaths
-from spark_apps.files import Files, reason
+from spark_apps.files import Files
 from spark_apps.sinks import CountsLive
 from spark_apps.transforms.identify import SNOWFLAKE_MS
-
-#: What Spark calls any failure of a query, or of its batch function.
-_AROUND = ("STREAM_FAILED", "FOREACH_BATCH_USER_FUNCTION_ERROR")
-_CONDITION = re.compile(r"\[([A-Z][A-Z0-9]*_[A-Z0-9_.]+)\]")
 
 
 @dataclass
@@ -58,24 +54,6 @@ def run(spark: SparkSession, args: StreamArgs, root: str) -> dict[str, Any]:
     except Exception as error:
         error_class, said = spark_class(error), " ".join(reason(error)[1].split())[:1000]
     return {"batches": sink.batches, "error_class": error_class, "error": said}
-
-
-def spark_class(error: BaseException) -> str:
-    """Spark's name for what went wrong, of the innermost cause that has one; else the class of the root."""
-    cause: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
-    found = ""
-    while cause is not None:
-        if (condition := _condition(cause)) and condition not in _AROUND:
-            found = condition
-        cause = cause.getCause()
-    # What a batch function met is only text by now.
-    told = [name for name in _CONDITION.findall(f"{error} {reason(error)[1]}") if name not in _AROUND]
-    return found or next(iter(told), "") or reason(error)[0]
-
-
-def _condition(cause: Any) -> str:
-    methods = {method.getName() for method in cause.getClass().getMethods()}
-    return str(cause.getCondition() or "") if "getCondition" in methods else ""
 
 
 def main(argv: list[str]) -> int:

@@ -12,11 +12,11 @@ from pyspark.sql import functions as F
 
 from spark_apps import hashtag_stream, made_with, session
 from spark_apps.args import StreamArgs
+from spark_apps.causes import spark_class
 from spark_apps.progress import FATES
 from spark_apps.sinks import CountsLive
 from spark_apps.sources import read_stream
 from spark_apps.transforms.tweets import read_lines, tag
-from spark_apps.trial import spark_class
 from spark_apps.verdict import Judgement, judge
 from tests.spark.landing import NOW, snowflake, tags, v2
 from tests.spark.streams import LocalStream
