@@ -283,8 +283,7 @@ def test_killed_in_the_middle_it_lands_what_it_had_received_at_its_next_start(hd
 def ledgers(x: platform.Platform) -> list[list[bytes]]:
     """By connection."""
     paths = sorted(x.directory.glob("ledger-*.jsonl"))
-    for connection in list(x.server._connections):
-        connection.ledger.flush()
+    x.flush()
     return [[line.partition(b',"record":')[2].removesuffix(b"}") for line in path.read_bytes().splitlines()]
             for path in paths]
 

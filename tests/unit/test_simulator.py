@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from deploy.local.simulator import server
+from deploy.local.simulator import connection
 from deploy.local.simulator.generator import JITTER_MS, Generator, snowflake
 from tests.fakes import platform
 from tests.fakes.sockets import free_port, until
@@ -157,8 +157,7 @@ def test_the_rate_is_the_one_asked_for(tmp_path: Path) -> None:
 
 
 def _flushed(x: platform.Platform) -> list[bytes]:
-    for connection in list(x.server._connections):
-        connection.ledger.flush()
+    x.flush()
     return (x.directory / "ledger-1.jsonl").read_bytes().splitlines()
 
 
@@ -212,7 +211,7 @@ def test_killing_all_connections_ends_them_in_good_order_and_makes_room(tmp_path
 
 def test_a_client_that_does_not_read_does_not_hold_up_others_once_it_is_cut_off(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_LINGER_S", 0.1)
+    monkeypatch.setattr(connection, "LINGER_S", 0.1)
     with platform.serving(tmp_path, token=TOKEN, rate=5_000) as x, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
         deaf.connect(("127.0.0.1", int(x.url.rpartition(":")[2])))
@@ -224,7 +223,7 @@ def test_a_client_that_does_not_read_does_not_hold_up_others_once_it_is_cut_off(
 
 
 def _stuck(x: platform.Platform) -> bool:
-    return any(c.writer.transport.get_write_buffer_size() > 65_536 for c in list(x.server._connections))
+    return any(open_.waiting > 65_536 for open_ in list(x.server.stream.connections))
 
 
 # Rules

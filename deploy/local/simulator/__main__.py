@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from deploy.errors import BadUse, HashtideError
+from deploy.local.simulator import script
 from deploy.local.simulator.generator import Generator
-from deploy.local.simulator.server import Server, Settings
+from deploy.local.simulator.server import Server
+from deploy.local.simulator.settings import Settings
 from spark_apps.clock import Clock
 
 _MAX_RATE = 5_000
@@ -29,6 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration-s", type=float, help="send this long, then keep-alives only")
     parser.add_argument("--keep-alive-s", type=float, default=20)
     parser.add_argument("--max-connections", type=int, default=1, help="more get 429 TooManyConnections")
+    parser.add_argument("--always", action="store_true",
+                        help="tweets happen also while nobody is connected; goes with --faults by itself")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="script of what goes wrong when")
+    parser.add_argument("--time-scale", type=float, default=1.0,
+                        help="seconds that one of the platform takes: 0.01 for tests (default: %(default)s)")
     parser.add_argument("--edits-change-tags", action="store_true", help="edited tweets may bring other tags")
     return parser
 
@@ -44,12 +51,15 @@ def _settings(args: argparse.Namespace) -> Settings:
             raise BadUse(f"--token-file {args.token_file}: {error.strerror}") from None
         if not token:
             raise BadUse(f"--token-file {args.token_file}: it is empty")
+    if not 0 < args.time_scale <= 1:
+        raise BadUse(f"--time-scale {args.time_scale:g}: expected more than 0 and at most 1")
+    played = script.load(args.faults) if args.faults else script.Script()
     return Settings(args.dir, args.rate, token, args.limit, args.duration_s, args.keep_alive_s, args.max_connections,
-                    Clock(args.clock_offset_ms))
+                    Clock(args.clock_offset_ms), args.time_scale, args.always or bool(args.faults), played)
 
 
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
-    server = Server(settings, Generator(args.seed, args.edits_change_tags))
+    server = Server(settings, Generator(args.seed, args.edits_change_tags, settings.script.shares))
     try:
         port = await server.start(args.host, args.port)
     except OverflowError:

@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,11 +23,24 @@ EPOCH_MS = 1_288_834_974_657
 JITTER_MS = 2_000
 
 _AUTHORS = 20_000
-# Kinds and oddities as shares of what is sent.
-_DUPLICATE, _EDIT = 0.01, 0.005
-_RETWEET, _QUOTE, _REPLY = 0.40, 0.07, 0.13
-_LONG, _NO_ENTITIES, _NO_TAGS = 0.06, 0.08, 0.10
-_POST_SPELLING, _ESCAPED, _ORIGINAL_GONE = 0.10, 0.10, 0.03
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Kinds and oddities as shares of what is sent, from 0 to 1."""
+
+    duplicate: float = 0.01
+    edit: float = 0.005
+    retweet: float = 0.40
+    quote: float = 0.07
+    reply: float = 0.13
+    long: float = 0.06
+    no_entities: float = 0.08
+    no_tags: float = 0.10
+    post_spelling: float = 0.10
+    escaped: float = 0.10
+    original_gone: float = 0.03
+    usual_spelling: float = 0.5
 
 
 def snowflake(ms: int, low: int) -> int:
@@ -47,7 +61,8 @@ class Generator:
     """An endless source of records. With `edits_change_tags`, an edit may bring other tags than the version before:
     then which version is counted depends on which comes first."""
 
-    def __init__(self, seed: int, edits_change_tags: bool = False) -> None:
+    def __init__(self, seed: int, edits_change_tags: bool = False, shares: Shares = Shares()) -> None:
+        self.shares = shares
         self._random = random.Random(seed)
         self._edits_change_tags = edits_change_tags
         self._topics = _zipf(len(TOPICS) + TAIL, 1.05)
@@ -61,22 +76,22 @@ class Generator:
 
     def next(self, now_ms: int) -> bytes:
         """One record as sent, without its line end: mostly new, at times one that was sent before."""
-        chance = self._random.random()
-        if chance < _DUPLICATE and self._sent:
+        chance, shares = self._random.random(), self.shares
+        if chance < shares.duplicate and self._sent:
             return self._random.choice(self._sent)
-        record = self._edit(now_ms) if chance < _DUPLICATE + _EDIT and self._recent else self._new(now_ms)
+        record = self._edit(now_ms) if chance < shares.duplicate + shares.edit and self._recent else self._new(now_ms)
         record["matching_rules"] = self._matching()
-        if self._random.random() < _POST_SPELLING:
+        if self._random.random() < shares.post_spelling:
             record["data"] = shapes.post_spelling(record["data"])
-        data = json.dumps(record, ensure_ascii=self._random.random() < _ESCAPED, separators=(",", ":")).encode()
+        data = json.dumps(record, ensure_ascii=self._random.random() < shares.escaped, separators=(",", ":")).encode()
         self._sent.append(data)
         return data
 
     def _new(self, now_ms: int) -> Json:
-        ms = now_ms - self._random.randrange(JITTER_MS)
+        ms, of = now_ms - self._random.randrange(JITTER_MS), self.shares
         chance = self._random.random()
         if self._recent:
-            for share, kind in ((_RETWEET, self._retweet), (_QUOTE, self._quote), (_REPLY, self._reply)):
+            for share, kind in ((of.retweet, self._retweet), (of.quote, self._quote), (of.reply, self._reply)):
                 if chance < share:
                     return kind(ms)
                 chance -= share
@@ -89,7 +104,7 @@ class Generator:
         tweet = self._frame(ms)
         tweet.update(shapes.cut_retweet(original))
         tweet["referenced_tweets"] = [{"type": "retweeted", "id": original["id"]}]
-        if self._random.random() < _ORIGINAL_GONE:
+        if self._random.random() < self.shares.original_gone:
             return {"data": tweet}
         # What the original itself quotes comes along, and is not what was retweeted.
         others = [self._popular()] if self._random.random() < 0.1 else []
@@ -138,26 +153,25 @@ class Generator:
 
     def _body(self) -> Json:
         """Text and entities, as one of: short, long with a note, without `entities`, `entities` without hashtags."""
-        pick = self._random
+        pick, shares = self._random, self.shares
         language, words = pick.choice(FILLERS)
         chance = pick.random()
-        if chance < _NO_TAGS:
+        if chance < shares.no_tags:
             text = " ".join(pick.choices(words, k=8))
-            return {"lang": language, "text": text, "entities": {"mentions": []}} if chance < _NO_TAGS / 2 else {
+            return {"lang": language, "text": text, "entities": {"mentions": []}} if chance < shares.no_tags / 2 else {
                 "lang": language, "text": text}
-        if chance < _NO_TAGS + _LONG:
+        if chance < shares.no_tags + shares.long:
             text, tags = shapes.compose(pick, words, self._tags(pick.randrange(4, 10)), filler=60)
             return {"lang": language, **shapes.long_post(text, tags)}
         text, tags = shapes.compose(pick, words, self._tags(pick.choice((1, 1, 1, 2, 2, 3, 5))), filler=6)
         body: Json = {"lang": language, "text": text}
-        if chance < 1 - _NO_ENTITIES:
+        if chance < 1 - shares.no_entities:
             body["entities"] = {"hashtags": tags}
         return body
 
     def _tags(self, k: int) -> list[str]:
         ranks = self._random.choices(self._ranks, cum_weights=self._topics, k=k)
-        # The usual spelling half of the time.
-        return [forms[0] if self._random.random() < 0.5 else self._random.choice(forms)
+        return [forms[0] if self._random.random() < self.shares.usual_spelling else self._random.choice(forms)
                 for forms in (topic(rank) for rank in ranks)]
 
     def _popular(self) -> Json:

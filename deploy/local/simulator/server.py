@@ -6,83 +6,51 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from deploy.errors import BadUse
+from deploy.local.simulator import connection, script, wire
+from deploy.local.simulator.faults.answers import too_many
 from deploy.local.simulator.generator import Generator
-from deploy.local.simulator.ledger import Ledger, next_connection
 from deploy.local.simulator.rules import Rules
-from spark_apps.clock import Clock
+from deploy.local.simulator.settings import Settings
+from deploy.local.simulator.stream import Stream
+from deploy.local.simulator.wire import ALL_CONNECTIONS, RULES, STREAM, Answer, Request, problem
 
 Json = dict[str, Any]
-_STREAM, _RULES, _KILL = "/2/tweets/search/stream", "/2/tweets/search/stream/rules", "/2/connections/all"
-_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
-            429: "Too Many Requests"}
-_TICK_S = 0.02
-# A client that was cut off while it did not read would otherwise keep its buffer, and hold up all others.
-_LINGER_S = 1.0
 
-
-@dataclass(frozen=True)
-class Settings:
-    directory: Path
-    rate: float = 50.0                # tweets a second
-    token: str | None = None          # None: any bearer token will do
-    limit: int | None = None          # tweets in all
-    duration_s: float | None = None   # of sending, from the first connection on
-    keep_alive_s: float = 20.0
-    max_connections: int = 1
-    clock: Clock = field(default_factory=Clock)
-
-
-class Connection:
-    """One open stream: chunks out, ledger beside."""
-
-    def __init__(self, writer: asyncio.StreamWriter, ledger: Ledger) -> None:
-        self.writer, self.ledger = writer, ledger
-        self.last_write = time.monotonic()
-        self.closed = asyncio.Event()
-
-    def send(self, sent_ms: int, record: bytes) -> None:
-        # The ledger first: what a client may have received is in it.
-        self.ledger.add(sent_ms, record)
-        self.chunk(record + b"\r\n")
-
-    def chunk(self, data: bytes) -> None:
-        self.writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self.last_write = time.monotonic()
+_REOPEN_S = 0.05
 
 
 class Server:
     """`await start(host, port)` gives the port; `await stop()` ends every stream and writes the ledgers out."""
 
     def __init__(self, settings: Settings, generator: Generator) -> None:
-        self.settings, self.generator = settings, generator
         self.rules = Rules()
-        self.sent = 0
-        self._number = next_connection(settings.directory)
-        self._connections: set[Connection] = set()
-        self._began: float | None = None
+        self.stream = Stream(settings, generator, self.rules, self._listen)
+        self._address = ("", 0)
+        self._open = True
         self._server: asyncio.Server | None = None
         self._feed: asyncio.Task[None] | None = None
+        self._door: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
         self._server = await asyncio.start_server(self._serve, host, port)
-        self._feed = asyncio.create_task(self._feeding())
-        return int(self._server.sockets[0].getsockname()[1])
+        self._address = host, int(self._server.sockets[0].getsockname()[1])
+        self.stream.faults.tick()   # what is due from the start is there for the very first request
+        self._feed = asyncio.create_task(self.stream.feed())
+        self._door = asyncio.create_task(self._keep_door())
+        return self._address[1]
 
     async def stop(self) -> None:
+        for task in (self._feed, self._door):
+            if task:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError):
+                    await task
         if self._server:
             self._server.close()
-        if self._feed:
-            self._feed.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._feed
-        self._end_all()
+        self.stream.close()
 
     async def feeding(self) -> None:
         """Returns when the server was stopped; raises what ended the feed, such as a full disk under the ledger."""
@@ -90,119 +58,103 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(self._feed)
 
-    @property
-    def done(self) -> bool:
-        """Whether all that was asked for is sent; connections stay open and get keep-alives."""
-        limit, duration = self.settings.limit, self.settings.duration_s
-        late = duration is not None and self._began is not None and time.monotonic() - self._began >= duration
-        return late or (limit is not None and self.sent >= limit)
+    def _listen(self, open_: bool) -> None:
+        self._open = open_
+        if not open_ and self._server:
+            self._server.close()
+            self._server = None
 
-    async def _feeding(self) -> None:
-        """Every tick sends what is due by the rate. A client that does not read slows it down and loses nothing."""
-        due, last = 0.0, time.monotonic()
+    async def _keep_door(self) -> None:
         while True:
-            await asyncio.sleep(_TICK_S)
-            now = time.monotonic()
-            elapsed, last = min(now - last, 0.5), now
-            for connection in self._connections:
-                connection.ledger.flush(after_s=1.0)
-                if now - connection.last_write >= self.settings.keep_alive_s:
-                    connection.chunk(b"\r\n")
-            if not self._connections or self.done:
-                due = 0.0
-                continue
-            self._began = self._began or now
-            due += elapsed * self.settings.rate
-            while due >= 1 and not self.done:
-                due -= 1
-                self._send_one()
-            for connection in list(self._connections):
-                with contextlib.suppress(ConnectionError):
-                    await connection.writer.drain()
-
-    def _send_one(self) -> None:
-        for connection in list(self._connections):
-            if connection.writer.is_closing():
-                self._end(connection)
-        if not self._connections:
-            return
-        now_ms = self.settings.clock.now_ms()
-        self.generator.rules = self.rules.all
-        record = self.generator.next(now_ms)
-        self.sent += 1
-        for connection in self._connections:
-            connection.send(now_ms, record)
+            await asyncio.sleep(_REOPEN_S)
+            if self._open and self._server is None:
+                # Somebody else may have the port for a moment.
+                with contextlib.suppress(OSError):
+                    self._server = await asyncio.start_server(self._serve, *self._address)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            method, target, _ = head[0].split(" ", 2)
-            headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            await self._route(method, urlsplit(target), headers, body, reader, writer)
+            request = await wire.read(reader)
+            answer = self._answer(request)
+            if answer is None:
+                await self._stream(reader, writer)
+            else:
+                writer.write(answer.encoded(self.stream.now_ms))
         with contextlib.suppress(ConnectionError, TimeoutError):
             writer.close()
-            await asyncio.wait_for(writer.wait_closed(), _LINGER_S)
+            await asyncio.wait_for(writer.wait_closed(), connection.LINGER_S)
         writer.transport.abort()
 
-    async def _route(self, method: str, url: Any, headers: dict[str, str], body: bytes,
-                     reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = url.path.rstrip("/")
-        if (method, path) == ("GET", "/health"):
-            return _answer(writer, 200, self.health())
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token or token.strip() != (self.settings.token or token.strip()):
-            return _answer(writer, 401, {"title": "Unauthorized", "type": "about:blank", "status": 401,
-                                         "detail": "Unauthorized"})
-        if (method, path) == ("GET", _STREAM):
-            return await self._stream(reader, writer)
-        if (method, path) == ("GET", _RULES):
-            return _answer(writer, 200, self.rules.listing())
-        if (method, path) == ("POST", _RULES):
-            dry_run = parse_qs(url.query).get("dry_run", ["false"])[0].lower() == "true"
-            return _answer(writer, *self.rules.change(_json(body), dry_run))
-        if (method, path) == ("DELETE", _KILL):
-            killed = self._end_all()
-            return _answer(writer, 200, {"data": {"successful_kills": killed, "failed_kills": 0, "results": []}})
-        _answer(writer, 404, {"title": "Not Found", "type": "about:blank", "status": 404, "detail": f"{method} {path}"})
+    def _answer(self, request: Request) -> Answer | None:
+        """None where it is the stream that was asked for, and is given."""
+        where = request.method, request.path
+        if where == ("GET", "/health"):
+            return Answer(200, self.health())
+        if not request.bearer or request.bearer != (self.stream.settings.token or request.bearer):
+            return problem(401, "Unauthorized", "Unauthorized")
+        if request.path.startswith("/simulator/"):
+            return self._own(request)
+        if (instead := self.stream.faults.answer(request)) is not None:
+            return instead
+        if where == ("GET", STREAM):
+            return self._refusal()
+        if where == ("GET", RULES):
+            return Answer(200, self.rules.listing())
+        if where == ("POST", RULES):
+            return Answer(*self.rules.change(request.json(), request.one("dry_run").lower() == "true"))
+        if where == ("DELETE", ALL_CONNECTIONS):
+            killed = self.stream.hang_up() + self.stream.faults.killed()
+            return Answer(200, {"data": {"successful_kills": killed, "failed_kills": 0, "results": []}})
+        return problem(404, "Not Found", " ".join(where))
+
+    def _own(self, request: Request) -> Answer:
+        """What is the simulator's alone."""
+        where = request.method, request.path
+        if where == ("GET", "/simulator/state"):
+            return Answer(200, {**self.health(), "faults": self.stream.faults.state()})
+        if where == ("POST", "/simulator/faults"):
+            try:
+                self.stream.faults.begin(script.entry(request.json()))
+            except BadUse as error:
+                return problem(400, "Invalid Request", str(error))
+            return Answer(201, {"faults": self.stream.faults.state()})
+        return problem(404, "Not Found", " ".join(where))
+
+    def _refusal(self) -> Answer | None:
+        """Of a connection to the stream; None where there is none."""
+        if not self.stream.budget.spend():
+            return self.stream.budget.refusal(self.stream.now_ms)
+        return too_many() if len(self.stream.connections) >= self.stream.most_connections else None
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= self.settings.max_connections:
-            return _answer(writer, 429, {
-                "title": "ConnectionException", "connection_issue": "TooManyConnections",
-                "detail": "This stream is currently at the maximum allowed connection limit.",
-                "type": "https://api.twitter.com/2/problems/streaming-connection"})
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-                     b"Transfer-Encoding: chunked\r\n\r\n")
-        connection = Connection(writer, Ledger(self.settings.directory, self._number))
-        self._number += 1
-        self._connections.add(connection)
+        writer.write(wire.head(200, self.stream.now_ms, (
+            ("Content-Type", "application/json; charset=utf-8"), ("Transfer-Encoding", "chunked"),
+            ("Connection", "close"), *self.stream.budget.headers(self.stream.now_ms))))
+        opened = self.stream.open(writer)
+        self.stream.faults.opened(opened)
         gone = asyncio.create_task(_until_gone(reader))
-        killed = asyncio.create_task(connection.closed.wait())
+        killed = asyncio.create_task(opened.closed.wait())
         try:
             await asyncio.wait((gone, killed), return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
             killed.cancel()
-            self._end(connection)
+            self.stream.end(opened)
+        await self.stream.finish(opened)
 
-    def _end(self, connection: Connection) -> None:
-        if connection in self._connections:
-            self._connections.discard(connection)
-            connection.ledger.close()
-            if not connection.writer.is_closing():
-                connection.writer.write(b"0\r\n\r\n")
-            connection.closed.set()
+    @property
+    def sent(self) -> int:
+        """Tweets that were made, each for all connections."""
+        return self.stream.made
 
-    def _end_all(self) -> int:
-        ended = list(self._connections)
-        for connection in ended:
-            self._end(connection)
-        return len(ended)
+    @property
+    def done(self) -> bool:
+        return self.stream.done
 
     def health(self) -> Json:
-        return {"status": "ok", "sent": self.sent, "connections": len(self._connections), "rate": self.settings.rate,
-                "limit": self.settings.limit, "done": self.done, "now_ms": self.settings.clock.now_ms()}
+        stream, settings = self.stream, self.stream.settings
+        return {"status": "ok", "sent": stream.made, "connections": len(stream.connections), "rate": settings.rate,
+                "limit": settings.limit, "done": stream.done, "now_ms": stream.now_ms}
 
 
 async def _until_gone(reader: asyncio.StreamReader) -> None:
@@ -210,17 +162,3 @@ async def _until_gone(reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(ConnectionError):
         while await reader.read(1024):
             pass
-
-
-def _answer(writer: asyncio.StreamWriter, status: int, body: Json) -> None:
-    data = json.dumps(body, ensure_ascii=False).encode()
-    kind = "application/problem+json" if status >= 400 else "application/json"
-    writer.write(f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}; charset=utf-8\r\n"
-                 f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

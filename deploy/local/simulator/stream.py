@@ -1,0 +1,153 @@
+"""The stream itself: who is connected, what is made, what each connection gets and what it does not."""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from deploy.local.simulator.budget import ConnectBudget
+from deploy.local.simulator.connection import Connection, End, Record
+from deploy.local.simulator.faults.running import Running
+from deploy.local.simulator.generator import Generator
+from deploy.local.simulator.ledger import Happened, Ledger, Unsent, next_connection
+from deploy.local.simulator.rules import Rules
+from deploy.local.simulator.settings import Settings
+
+_TICK_S = 0.02
+
+
+class Stream:
+    """`listen` opens and closes the door for new connections."""
+
+    def __init__(self, settings: Settings, generator: Generator, rules: Rules, listen: Callable[[bool], None]) -> None:
+        self.settings, self.generator, self.rules, self.listen = settings, generator, rules, listen
+        self.connections: set[Connection] = set()
+        self.made = 0
+        self.factor = 1.0                 # of the rate
+        self.ahead_ms = 0                 # of the platform's clock before ours
+        self.most_connections = settings.max_connections
+        self.waits_for_readers = True
+        self.budget = ConnectBudget(window_s=900 * settings.time_scale)
+        self._number = next_connection(settings.directory)
+        self._unsent = Unsent(settings.directory)
+        self._start = time.monotonic()
+        self._began: float | None = None
+        self.faults = Running(settings.script.entries, self, Happened(settings.directory))
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of the platform since the start."""
+        return (time.monotonic() - self._start) / self.settings.time_scale
+
+    @property
+    def now_ms(self) -> int:
+        """What the platform's clock says."""
+        return self.ledger_ms + self.ahead_ms
+
+    @property
+    def ledger_ms(self) -> int:
+        """When a client on a clock that is right has it."""
+        return self.settings.clock.now_ms()
+
+    @property
+    def done(self) -> bool:
+        """Whether all that was asked for is sent; connections stay open and get keep-alives."""
+        limit, duration = self.settings.limit, self.settings.duration_s
+        late = duration is not None and self._began is not None and (
+            time.monotonic() - self._began >= duration * self.settings.time_scale)
+        return late or (limit is not None and self.made >= limit)
+
+    # Connections
+
+    def open(self, writer: asyncio.StreamWriter) -> Connection:
+        connection = Connection(writer, Ledger(self.settings.directory, self._number))
+        self._number += 1
+        self.connections.add(connection)
+        return connection
+
+    def end(self, connection: Connection, end: End = End.CLOSE) -> None:
+        """It gets nothing more; how it is broken off is for whoever has opened it, by `finish`."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            connection.ending(end)
+
+    def hang_up(self, end: End = End.CLOSE) -> int:
+        ended = list(self.connections)
+        for connection in ended:
+            self.end(connection, end)
+        return len(ended)
+
+    async def finish(self, connection: Connection) -> None:
+        reason = "reset" if connection.end is End.RESET else "slow_reader"
+        for seq, record in await connection.finish():
+            self.unsent(connection, seq, reason, Record(record))
+
+    def unsent(self, connection: Connection | None, seq: int | None, reason: str, record: Record) -> None:
+        self._unsent.add(self.ledger_ms, connection.number if connection else None, seq, reason, record.data)
+
+    def close(self) -> None:
+        self.hang_up()
+        self._unsent.close()
+
+    # Records
+
+    async def feed(self) -> None:
+        """Every tick makes what is due by the rate. A client that does not read slows it down and loses nothing, unless
+        a fault says otherwise."""
+        due, last = 0.0, time.monotonic()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time.monotonic()
+            elapsed, last = min(now - last, 0.5), now
+            self.faults.tick()
+            self._look_after(now)
+            if self.connections:
+                self._began = self._began or now
+            waits = not self.connections and not (self.settings.always and self._began)
+            if waits or self.done or self.faults.paused:
+                due = 0.0
+                continue
+            due += elapsed * self.settings.rate * self.factor
+            while due >= 1 and not self.done and not self.faults.paused:
+                due -= 1
+                self._make_one()
+            if self.waits_for_readers:
+                for connection in list(self.connections):
+                    with contextlib.suppress(ConnectionError):
+                        await connection.writer.drain()
+
+    def _look_after(self, now: float) -> None:
+        for connection in list(self.connections):
+            if connection.writer.is_closing():
+                self.end(connection)
+                continue
+            connection.ledger.flush(after_s=1.0)
+            connection.settle()
+            quiet = now - connection.last_write >= self.settings.keep_alive_s * self.settings.time_scale
+            if quiet and not connection.muted:
+                connection.chunk(b"\r\n")
+
+    def _make_one(self) -> None:
+        for connection in list(self.connections):
+            if connection.writer.is_closing():
+                self.end(connection)
+        if self.connections:
+            self.faults.tick(self.made + 1)
+        if self.faults.paused or not (self.connections or self.settings.always):
+            return
+        self.generator.rules = self.rules.all
+        record = Record(self.generator.next(self.now_ms))
+        self.made += 1
+        for one in self.faults.records(record):
+            self.deliver(one)
+
+    def deliver(self, record: Record) -> None:
+        """To each connection, or into what was not sent."""
+        if not self.connections:
+            self.unsent(None, None, "nobody_connected", record)
+        for connection in list(self.connections):
+            if connection.muted:
+                self.unsent(connection, None, "silence", record)
+            elif not self.faults.sends(connection, record):
+                connection.send(self.ledger_ms, record)
