@@ -19,7 +19,7 @@ def directories(cluster: Cluster, stream: str) -> dict[str, str]:
     private = [
         paths.base, f"{paths.base}/checkpoint", paths.control, paths.epochs, paths.generations,
         fingerprint.directory(paths), f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts,
-        paths.savepoints, f"{paths.base}/savepoint", paths.progress, paths.batches, f"{paths.base}/tables",
+        paths.savepoints, f"{paths.base}/savepoint", paths.progress, paths.gaps, paths.batches, f"{paths.base}/tables",
         paths.landing, paths.throughs, paths.quarantine, paths.archive]
     shared = [cluster.root, *(f"{cluster.root}/{name}" for name in ("streams", "landing", "quarantine", "archive")),
               releases(cluster.root)]

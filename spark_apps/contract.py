@@ -193,6 +193,11 @@ class StreamPaths:
         """{"hours": [ms, ...], "time_ms"}: the hours that the newest seal of late lines sealed again."""
         return f"{self.progress}/seal/late.json"
 
+    @property
+    def gaps(self) -> str:
+        """One file a gap of the ingest service, <start_ms>-<source>.json, replaced while it may change."""
+        return f"{self.base}/gaps"
+
     def table(self, name: str) -> str:
         if name not in TABLES:
             raise ValueError(f"table {name!r}: expected one of {', '.join(TABLES)}")

@@ -10,11 +10,11 @@ from typing import Any
 
 from spark_apps.clock import Clock
 from spark_apps.contract import StreamPaths
-from spark_apps.ingest import landing, options, rules
+from spark_apps.ingest import landing, options, rules, spool
 from spark_apps.ingest.errors import IngestError
+from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.replay import THREADS, replay
 from spark_apps.ingest.service import Service, Settings
-from spark_apps.ingest.spool import lock
 
 
 class _Stopped(Exception):
@@ -23,15 +23,16 @@ class _Stopped(Exception):
 
 def _landing(args: argparse.Namespace, clock: Clock, threads: int = 1) -> landing.Landing:
     client = landing.connect(args.webhdfs, args.user, threads)
-    return landing.Landing(client, StreamPaths(args.stream, args.root), clock)
+    return landing.Landing(client, StreamPaths(args.stream, args.root), clock, spool.writer(args.spool))
 
 
 def _run(args: argparse.Namespace) -> None:
     clock = Clock(args.clock_offset_ms)
     wanted = rules.read(args.rule, args.rules_file)
-    settings = Settings(args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000),
-                        args.max_mb << 20, clock)
-    with lock(args.spool):
+    settings = Settings(
+        args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000), args.max_mb << 20, clock,
+        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, int(10_000 / args.hurry))
+    with spool.lock(args.spool):
         service = Service(settings, _landing(args, clock))
         if wanted:
             rules.ensure(service.client, wanted, args.stream)
@@ -42,9 +43,9 @@ def _run(args: argparse.Namespace) -> None:
 
 def _replay(args: argparse.Namespace) -> None:
     clock = Clock(args.clock_offset_ms)
-    target = _landing(args, clock, THREADS)
-    target.check()
-    with lock(args.spool):
+    with spool.lock(args.spool):
+        target = _landing(args, clock, THREADS)
+        target.check()
         done = replay(args.files, target, args.spool, args.source, clock.now_ms())
     if args.json:
         print(json.dumps(done.as_json()))

@@ -2,38 +2,49 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from spark_apps.clock import Clock
 
-#: A record's arrival (ms) and its bytes as received.
-Arrival = tuple[int, bytes]
+#: Its arrival (ms), and a record's bytes as received or what the reader noted between records.
+Arrival = tuple[int, Any]
 
 
 class Inbox:
-    """A full inbox makes the reader wait, and through TCP the sender. Arrival times never go back, as a clock may."""
+    """A full inbox makes the reader wait, and through TCP the sender. Arrival times never go back, as a clock may.
 
-    def __init__(self, clock: Clock, capacity: int = 20_000) -> None:
-        self._clock, self._capacity = clock, capacity
+    Full is what is reached first: so many records, or so many bytes. One record always fits.
+    """
+
+    def __init__(self, clock: Clock, capacity: int = 20_000, max_bytes: int = 64 << 20) -> None:
+        self._clock, self._capacity, self._max_bytes = clock, capacity, max_bytes
         self._changed = threading.Condition()
         self._items: list[Arrival] = []
+        self._bytes = 0
         self._last_ms = 0
         self._closed = False
+        self.blocked = False   # whether the reader waits for room
 
-    def put(self, record: bytes) -> None:
-        """Stamps the record and keeps it; after `close` it is left to the sender to send again."""
+    def put(self, record: bytes) -> int | None:
+        """Stamps the record and keeps it; None after `close`, where it is not kept."""
         with self._changed:
-            while len(self._items) >= self._capacity and not self._closed:
+            while not self._closed and (len(self._items) >= self._capacity or self._bytes >= self._max_bytes):
+                self.blocked = True
                 self._changed.wait()
-            if not self._closed:
-                self._items.append((self._now(), record))
-                self._changed.notify_all()
+            self.blocked = False
+            return None if self._closed else self._keep(record, len(record))
+
+    def note(self, what: object) -> int:
+        """Keeps something that is no record, also where it is full: there is little of it."""
+        with self._changed:
+            return self._keep(what, 0)
 
     def take(self, timeout_s: float) -> tuple[list[Arrival], int]:
         """All that is there, and an instant: what arrived before it has been taken, what comes later arrives later."""
         with self._changed:
             if not self._items and not self._closed:
                 self._changed.wait(timeout_s)
-            items, self._items = self._items, []
+            items, self._items, self._bytes = self._items, [], 0
             self._changed.notify_all()
             return items, self._now()
 
@@ -44,6 +55,13 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def _keep(self, what: object, size: int) -> int:
+        arrival_ms = self._now()
+        self._items.append((arrival_ms, what))
+        self._bytes += size
+        self._changed.notify_all()
+        return arrival_ms
 
     def _now(self) -> int:
         self._last_ms = max(self._last_ms, self._clock.now_ms())

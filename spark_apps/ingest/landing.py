@@ -45,8 +45,10 @@ def connect(addresses: list[str], user: str, threads: int = 1) -> hdfs.InsecureC
 class Landing:
     """The landing directory of one stream. Its errors are the library's and those of requests: see `reason`."""
 
-    def __init__(self, client: hdfs.Client, paths: StreamPaths, clock: Clock) -> None:
+    def __init__(self, client: hdfs.Client, paths: StreamPaths, clock: Clock, writer: str = "") -> None:
+        """`writer`: what tells this one's temporary files from those of others."""
         self._client, self._paths, self._clock = client, paths, clock
+        self._writer = writer or uuid.uuid4().hex[:12]
         self._made: set[str] = set()
 
     def land(self, path: Path) -> bool:
@@ -56,8 +58,7 @@ class Landing:
         target, size = f"{hour}/{file.name}", path.stat().st_size
         if self._there(target, size):
             return False
-        # Underscore: readers of landing pass over it. The tail keeps two who try at once apart.
-        temporary = f"{self._paths.landing}/_tmp/{file.name}.{uuid.uuid4().hex[:8]}"
+        temporary = self._temporary(file.name)
         try:
             with path.open("rb") as data:
                 self._client.write(temporary, data=data, overwrite=True)
@@ -74,18 +75,18 @@ class Landing:
     def publish(self, source: str, through_ms: int) -> None:
         """Says that all that `source` received before `through_ms` is landed."""
         said = {"through_ms": through_ms, "source": source, "written_ms": self._clock.now_ms()}
-        temporary = f"{self._paths.landing}/_tmp/through-{source}-{uuid.uuid4().hex[:8]}"
-        try:
-            self._mkdirs(self._paths.throughs)
-            self._client.write(temporary, data=json.dumps(said).encode(), overwrite=True)
-            # Without the option a WebHDFS rename onto an existing file answers {"boolean": false} and does nothing.
-            answer = self._client._rename(temporary, destination=self._paths.through(source), renameoptions="OVERWRITE")
-            if answer.content and not answer.json().get("boolean", True):
-                raise hdfs.HdfsError(f"{self._paths.through(source)} could not be replaced")
-        except FAULTS:
-            self._made.discard(self._paths.throughs)
-            self._forget(temporary)
-            raise
+        self._replace(self._paths.through(source), json.dumps(said).encode())
+
+    def note_gap(self, name: str, data: bytes) -> None:
+        self._replace(f"{self._paths.gaps}/{name}", data)
+
+    def sweep(self) -> int:
+        """Removes what this writer left when it was cut off in an upload; how many files."""
+        directory = f"{self._paths.landing}/_tmp"
+        if self._status(directory) is None:
+            return 0
+        left = [name for name in self._client.list(directory) if f".{self._writer}-" in name]
+        return sum(bool(self._client.delete(f"{directory}/{name}")) for name in left)
 
     def through(self, source: str) -> int | None:
         """What was said last; None where nothing was."""
@@ -94,6 +95,25 @@ class Landing:
             return None
         with self._client.read(path) as reader:
             return int(json.loads(reader.read())["through_ms"])
+
+    def _replace(self, path: str, data: bytes) -> None:
+        parent, _, name = path.rpartition("/")
+        temporary = self._temporary(name)
+        try:
+            self._mkdirs(parent)
+            self._client.write(temporary, data=data, overwrite=True)
+            # Without the option a WebHDFS rename onto an existing file answers {"boolean": false} and does nothing.
+            answer = self._client._rename(temporary, destination=path, renameoptions="OVERWRITE")
+            if answer.content and not answer.json().get("boolean", True):
+                raise hdfs.HdfsError(f"{path} could not be replaced")
+        except FAULTS:
+            self._made.discard(parent)
+            self._forget(temporary)
+            raise
+
+    def _temporary(self, name: str) -> str:
+        # Underscore: readers of landing pass over it. The tail keeps two tries apart, of which one may be late.
+        return f"{self._paths.landing}/_tmp/{name}.{self._writer}-{uuid.uuid4().hex[:8]}"
 
     def _there(self, target: str, size: int) -> bool:
         status = self._status(target)

@@ -40,6 +40,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--token-file", type=Path, help="file with the bearer token (default: X_BEARER_TOKEN)")
     run.add_argument("--rule", action="append", default=[], help="the stream's rules become these; repeatable")
     run.add_argument("--rules-file", type=Path, help="rules, one a line; lines that begin with `# ` are comments")
+    run.add_argument("--backfill", action="store_true", help="after a gap ask for what was missed, up to 5 minutes, "
+                     "where the token is entitled to it; without it, or refused, the gap stays open")
+    run.add_argument("--max-spool-mb", type=int, default=10_240, help="reading stops where so much waits for HDFS; an "
+                     "alarm comes at four fifths of it, or of what the disk has room for (default: %(default)s)")
+    run.add_argument("--hurry", type=float, default=1.0, metavar="N", help="for trials against a simulator on this "
+                     "machine: waits and the budget of connects pass N times as fast")
     run.add_argument("--max-seconds", type=float, default=5.0, help="a landing file spans at most this (%(default)s)")
     run.add_argument("--max-mb", type=int, default=32, help="a landing file has at most this many MB (%(default)s)")
     again = _verb(verbs, "replay", "land archives by the time at which their tweets were sent")
@@ -81,6 +87,10 @@ def check(args: argparse.Namespace) -> None:
             faults.append(f"--max-seconds {args.max_seconds:g}: expected 1 to {MAX_FILE_SPAN_MS // 1000}")
         if not 1 <= args.max_mb <= 1024:
             faults.append(f"--max-mb {args.max_mb}: expected 1 to 1024")
+        if args.max_spool_mb < 2 * args.max_mb:
+            faults.append(f"--max-spool-mb {args.max_spool_mb}: expected twice --max-mb or more")
+        if args.hurry != 1 and not (1 <= args.hurry <= 10_000 and _is_here(args.url)):
+            faults.append(f"--hurry {args.hurry:g}: expected 1 to 10000, and --url to be a server of this machine")
     faults += [f"{name} {url!r}: expected http://host:port" for name, url in urls if not _is_address(url)]
     if faults:
         raise WrongUse("; ".join(faults))
@@ -92,6 +102,10 @@ def _is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
+
+
+def _is_here(url: str) -> bool:
+    return _is_address(url) and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def token(args: argparse.Namespace) -> str:

@@ -6,22 +6,33 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spark_apps.clock import Clock
+from spark_apps.ingest import room
 from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.errors import IngestError
+from spark_apps.ingest.gaps import Book
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.landing import Landing
+from spark_apps.ingest.marks import Down
+from spark_apps.ingest.policy import Policy
+from spark_apps.ingest.reader import Asked, Reader
+from spark_apps.ingest.room import Room
 from spark_apps.ingest.spool import Rotation, Spool, closed_files, recover
 from spark_apps.ingest.upload import Uploader
 
 log = logging.getLogger(__name__)
 
+# Within the five seconds that a stop may take.
+_HANG_UP_S = 1.0
 _FINISH_S = 3.0
 _STATUS_EVERY_S = 1.0
+_LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,10 @@ class Settings:
     max_ms: int = 5_000
     max_bytes: int = 32 << 20
     clock: Clock = field(default_factory=Clock)
+    policy: Policy = Policy()
+    backfill: bool = False
+    max_spool_bytes: int = 10 << 30
+    settled_ms: int = 10_000
 
 
 class Service:
@@ -41,12 +56,17 @@ class Service:
     def __init__(self, settings: Settings, landing: Landing) -> None:
         self._settings = settings
         self.inbox = Inbox(settings.clock)
-        self.client = FilteredStream(settings.token, settings.url, self.inbox)
-        self.uploader = Uploader(landing, settings.source)
+        self.client = FilteredStream(settings.token, settings.url, self.inbox, settings.policy.silence_s)
+        self.book = Book(settings.spool, settings.source, settings.settled_ms)
+        self.reader = Reader(self.client, self.inbox.note, Asked(
+            settings.spool / "connects.json", settings.policy, self._missing_since if settings.backfill else None),
+            settings.clock)
+        self.uploader = Uploader(landing, settings.source, settings.spool)
         self._spool = Spool(settings.spool, settings.source, settings.max_ms, settings.max_bytes)
         self._stopping = False   # no Event: a signal's handler may not take a lock that the code it interrupts holds
         self._spool_error: str | None = None
-        self._status_at = 0.0
+        self._room = Room(0, settings.max_spool_bytes)
+        self._alarm_logged = self._second_at = float("-inf")
 
     def stop(self) -> None:
         self._stopping = True
@@ -56,53 +76,92 @@ class Service:
         if left:
             log.info("%d files left in the spool are landed first", len(left))
         for path in left:
-            self.uploader.add(Rotation(path, 0))
+            self.uploader.add(Rotation(path, 0, path.stat().st_size))
+        self._until_written(lambda: self.book.open(self._settings.clock.now_ms()))
         self.uploader.start()
-        threading.Thread(target=self.client.read, name="reader", daemon=True).start()
+        reading = threading.Thread(target=self.reader.read, name="reader", daemon=True)
+        reading.start()
         log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
-        while not self._stopping and not self.client.fatal:
+        while not self._stopping and not self.reader.fatal:
             self._step()
-        self._end()
-        if self.client.fatal:
-            raise IngestError(self.client.fatal)
+        self._end(reading)
+        if self.reader.fatal:
+            raise IngestError(self.reader.fatal)
+
+    def _missing_since(self) -> int | None:
+        return self.book.since_ms
 
     def _step(self, timeout_s: float = 0.25) -> None:
         """Moves what has arrived into the spool, and hands on what was closed."""
-        items, now_ms = self.inbox.take(timeout_s)
-        for arrival_ms, record in items:
-            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))
-        self._until_written(lambda: self._spool.tick(now_ms))
-        if time.monotonic() - self._status_at >= _STATUS_EVERY_S:
-            self._status_at = time.monotonic()
+        if self._room.full:
+            time.sleep(timeout_s)   # the inbox fills, and the platform holds back
+        else:
+            self._take(timeout_s)
+        self.client.watch()
+        if time.monotonic() - self._second_at >= _STATUS_EVERY_S:
+            self._second_at = time.monotonic()
+            self._look_for_room()
             self._write_status("running")
 
-    def _until_written(self, write: Any) -> None:
+    def _take(self, timeout_s: float) -> int:
+        """The instant before which all has been written."""
+        items, now_ms = self.inbox.take(timeout_s)
+        for arrival_ms, what in items:
+            if isinstance(what, bytes):
+                self._until_written(partial(self._spool.add, arrival_ms, what))
+                self.book.record(arrival_ms, what)
+            else:
+                self._until_written(self._spool.sync)   # a gap may not begin after what a crash would lose
+                self._until_written(partial(self.book.note, arrival_ms, what))
+        self._until_written(lambda: self._spool.tick(now_ms))
+        if time.monotonic() - self._second_at >= _STATUS_EVERY_S:
+            self._until_written(self._spool.sync)
+            self._until_written(lambda: self.book.tick(now_ms))
+        return now_ms
+
+    def _until_written(self, write: Callable[[], object]) -> None:
         """A full disk is waited for: the inbox fills, and the platform holds back."""
         while True:
             try:
                 rotation = write()
             except OSError as error:
                 if self._spool_error is None:
-                    log.error("cannot write to the spool %s: %s; waiting", self._settings.spool, error.strerror)
+                    log.error("cannot write to the spool %s: %s; reading stops until there is room",
+                              self._settings.spool, error.strerror)
                 self._spool_error = f"spool: {error.strerror}"
+                self._write_status("running")
                 time.sleep(0.25)
                 if self._stopping:
                     raise IngestError(f"stopped while the spool {self._settings.spool} cannot be written: "
-                                      f"{error.strerror}; make room") from None
+                                      f"{error.strerror}; make room. What had arrived since is a gap") from None
                 continue
+            if self._spool_error:
+                log.info("the spool takes what arrives again")
             self._spool_error = None
-            if rotation:
+            if isinstance(rotation, Rotation):
                 self.uploader.add(rotation)
             return
 
-    def _end(self) -> None:
+    def _look_for_room(self) -> None:
+        used = self.uploader.backlog_bytes + self._spool.size
+        self._room = room.look(self._settings.spool, used, self._settings.max_spool_bytes)
+        if self._room.alarm and time.monotonic() - self._alarm_logged >= _LOG_EVERY_S:
+            self._alarm_logged = time.monotonic()
+            log.error("%s", self._room.alarm)
+
+    def _end(self, reading: threading.Thread) -> None:
         """All that was received is landed, or stays in the spool for the next start."""
-        self.client.disconnect()
+        self.reader.stop()
+        until = time.monotonic() + _HANG_UP_S
+        while reading.is_alive() and time.monotonic() < until:
+            self._take(0.05)
         self.inbox.close()
-        items, now_ms = self.inbox.take(0)
-        for arrival_ms, record in items:
-            self._until_written(lambda a=arrival_ms, r=record: self._spool.add(a, r))
+        now_ms = self._take(0)
+        if self.client.connected_since:
+            # It has not come back to say so itself.
+            self._until_written(lambda: self.book.note(now_ms, Down("stopped")))
         self._until_written(lambda: self._spool.close(now_ms))
+        self._until_written(lambda: self.book.tick(now_ms))
         landed = self.uploader.finish(_FINISH_S)
         self._write_status("stopped")
         left = len(closed_files(self._settings.spool))
@@ -111,12 +170,15 @@ class Service:
 
     def _write_status(self, state: str) -> None:
         since = self.client.connected_since
-        said = {
+        said: dict[str, Any] = {
             "state": state, "pid": os.getpid(), "source": self._settings.source, "url": self._settings.url,
             "connected_since_ms": int(since * 1000) if since else None, "connects": self.client.connects,
             "received": self.client.received, "queue": len(self.inbox), "landed_files": self.uploader.landed,
-            "backlog": self.uploader.backlog, "through_ms": self.uploader.through_ms,
-            "error": self.client.fatal or self._spool_error or self.uploader.error or self.client.error,
+            "backlog": self.uploader.backlog, "backlog_bytes": self._room.used, "room_bytes": self._room.most,
+            "through_ms": self.uploader.through_ms, "waits_until_ms": self.reader.waits_until_ms,
+            "gap_since_ms": self.book.since_ms, "alarm": self._room.alarm,
+            "error": self.reader.fatal or self._spool_error or self.reader.error or self.uploader.error
+            or self._room.alarm or self.uploader.gap_error,
             "written_ms": self._settings.clock.now_ms(),
         }
         path = self._settings.spool / "status.json"

@@ -23,10 +23,11 @@ _OPEN = re.compile(r"(\d{13})-([a-z][a-z0-9_]{0,39})-([0-9a-z]{1,40})\.open")
 
 @dataclass(frozen=True)
 class Rotation:
-    """A closed file, if there is one, and the instant before which every arrival is in closed files."""
+    """A closed file of `size` bytes, if there is one, and the instant before which every arrival is in closed files."""
 
     path: Path | None
     through_ms: int
+    size: int = 0
 
 
 class Spool:
@@ -40,6 +41,7 @@ class Spool:
         self._name = ""
         self._first_ms = self._last_ms = self._through_ms = self._size = 0
         self._pending = bytearray()
+        self._unsynced = False
         self._closed: Rotation | None = None
 
     def add(self, arrival_ms: int, record: bytes) -> Rotation | None:
@@ -69,6 +71,19 @@ class Spool:
         while self._pending and self._file is not None:
             # What a full disk did not take stays for the next try: neither lost nor written twice.
             del self._pending[:os.write(self._file, self._pending)]
+            self._unsynced = True
+
+    def sync(self) -> None:
+        """What was added outlasts the machine too."""
+        self.flush()
+        if self._unsynced and self._file is not None:
+            os.fsync(self._file)
+            self._unsynced = False
+
+    @property
+    def size(self) -> int:
+        """Of the file that is open."""
+        return self._size if self._file is not None else 0
 
     def _due(self, now_ms: int) -> bool:
         return now_ms - self._first_ms >= self._max_ms or now_ms // HOUR_MS != self._first_ms // HOUR_MS
@@ -77,10 +92,10 @@ class Spool:
         self._name = self._unique()
         path = self._open_path(arrival_ms)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        self._first_ms, self._size = arrival_ms, 0
+        self._first_ms, self._size, self._unsynced = arrival_ms, 0, True
 
     def _rotate(self, now_ms: int) -> Rotation:
-        closed = None
+        closed, size = None, self.size
         if self._file is not None:
             self.flush()
             os.fsync(self._file)
@@ -89,8 +104,9 @@ class Spool:
             self._open_path(self._first_ms).rename(closed)
             os.close(self._file)
             self._file = None
+            sync_directory(self.directory)
         self._through_ms = now_ms
-        return Rotation(closed, now_ms)
+        return Rotation(closed, now_ms, size)
 
     def _open_path(self, first_ms: int) -> Path:
         return self.directory / f"{first_ms:013d}-{self.source}-{self._name}.open"
@@ -114,7 +130,18 @@ def recover(directory: Path, clock_offset_ms: int = 0, max_ms: int = MAX_FILE_SP
         end_ms = min(changed_ms, first_ms + max_ms, (first_ms // HOUR_MS + 1) * HOUR_MS - 1)
         _end_line(path)
         path.rename(directory / LandingFile(first_ms, max(first_ms, end_ms), match[2], match[3]).name)
+    sync_directory(directory)
     return closed_files(directory)
+
+
+def sync_directory(path: Path) -> None:
+    """Names too are to be there after the machine fails. Where that cannot be had, what was done stays done."""
+    with contextlib.suppress(OSError):
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def closed_files(directory: Path) -> list[Path]:
@@ -134,6 +161,19 @@ def _end_line(path: Path) -> None:
             file.write(b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def writer(directory: Path) -> str:
+    """This spool's own name, made once: it marks what its uploads leave in HDFS where they are cut off."""
+    path = directory / "writer"
+    try:
+        if not path.exists():
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(uuid.uuid4().hex[:12], encoding="ascii")
+            temporary.rename(path)
+        return path.read_text(encoding="ascii").strip() or uuid.uuid4().hex[:12]
+    except OSError as error:
+        raise WrongUse(f"--spool {directory}: {error.strerror}; name a directory that can be written") from None
 
 
 def lock(directory: Path) -> IO[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 
-from spark_apps.ingest.landing import BACKOFF_S, Landing, reason
+from spark_apps.ingest import gaps
+from spark_apps.ingest.landing import BACKOFF_S, FAULTS, Landing, reason
 from spark_apps.ingest.spool import Rotation
 
 log = logging.getLogger(__name__)
@@ -16,16 +18,19 @@ _LOG_EVERY_S = 60.0
 class Uploader(threading.Thread):
     """Lands rotations in their order, for ever trying again; a mark is published after all files before it."""
 
-    def __init__(self, landing: Landing, source: str) -> None:
+    def __init__(self, landing: Landing, source: str, spool: Path | None = None) -> None:
+        """`spool`: where gaps wait beside the files that are handed over."""
         super().__init__(name="uploader", daemon=True)
-        self._landing, self._source = landing, source
+        self._landing, self._source, self._spool = landing, source, spool
         self._changed = threading.Condition()
         self._waiting: list[Rotation] = []
         self._ending = False
         self._logged = float("-inf")
+        self._swept = spool is None
         self.landed = 0
         self.through_ms: int | None = None
         self.error: str | None = None
+        self.gap_error: str | None = None
 
     def add(self, rotation: Rotation) -> None:
         with self._changed:
@@ -46,6 +51,11 @@ class Uploader(threading.Thread):
     @property
     def backlog(self) -> int:
         return len(self._waiting)
+
+    @property
+    def backlog_bytes(self) -> int:
+        with self._changed:
+            return sum(rotation.size for rotation in self._waiting)
 
     def run(self) -> None:
         wait_s = BACKOFF_S[0]
@@ -76,11 +86,28 @@ class Uploader(threading.Thread):
             self._landing.land(rotation.path)
             rotation.path.unlink()
             self.landed += 1
+        self._note_gaps()
+        if not self._swept:
+            self._landing.sweep()
+            self._swept = True
         if rotation.through_ms > (self.through_ms or 0):
             self._landing.publish(self._source, rotation.through_ms)
             self.through_ms = rotation.through_ms
 
+    def _note_gaps(self) -> None:
+        """Before the mark that is past them. Where HDFS refuses them, landing goes on without."""
+        self.gap_error = None
+        for name, paths in gaps.waiting(self._spool).items() if self._spool else ():
+            try:
+                self._landing.note_gap(name, paths[-1].read_bytes())
+            except FAULTS as error:
+                self.gap_error = f"gaps are not written: {reason(error)}"
+                return
+            for path in paths:
+                path.unlink(missing_ok=True)
+
     def _failed(self, error: Exception) -> None:
+        self._swept = self._spool is None   # what it failed at may have left something
         self.error = reason(error)
         if time.monotonic() - self._logged >= _LOG_EVERY_S:
             self._logged = time.monotonic()

@@ -28,6 +28,7 @@ class WebHdfs:
         self.mode = "active"
         self.calls: list[tuple[str, str]] = []    # operation, path
         self.fail_next: list[str] = []            # operations that fail once, in the middle
+        self.refused: dict[str, str] = {}         # exception by operation, such as one of a quota
         self.lock = threading.Lock()
         self.port = free_port()
         self._server: ThreadingHTTPServer | None = None
@@ -65,6 +66,8 @@ class WebHdfs:
             if op in self.fail_next:
                 self.fail_next.remove(op)
                 return 403, _error("IOException", f"{op} failed on purpose")
+            if op in self.refused:
+                return 403, _error(self.refused[op], f"{op} refused on purpose")
             return self._do(op, path, query, body)
 
     def _do(self, op: str, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:

@@ -1,17 +1,13 @@
 """Simulator -> tweepy -> inbox -> spool -> WebHDFS, all real but for HDFS itself."""
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +21,9 @@ from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.landing import Landing, connect
 from spark_apps.ingest.service import Service, Settings
 from tests.fakes import platform, webhdfs
+from tests.fakes.ingest import LANDING, THROUGH, TOKEN, gaps, lines, process, running, status
 from tests.fakes.sockets import plain, scripted, until
 from tests.fakes.webhdfs import WebHdfs
-
-ROOT = Path(__file__).parents[2]
-TOKEN = "token-of-the-test"   # noqa: S105
-LANDING = "/hashtide/landing/tags"
-THROUGH = f"{LANDING}/_through/simulator.json"
 
 
 @pytest.fixture
@@ -44,28 +36,6 @@ def hdfs() -> Iterator[WebHdfs]:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "BACKOFF_S", (0.05, 0.2))
     monkeypatch.setattr(module, "_STATUS_EVERY_S", 0.05)
-
-
-@contextmanager
-def running(hdfs: WebHdfs, url: str, spool: Path, **settings: Any) -> Iterator[Service]:
-    """Ends in good order, as a signal would end it."""
-    spool.mkdir(exist_ok=True)
-    chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 60, **settings})
-    service = Service(chosen, Landing(connect([hdfs.url], "tester"), StreamPaths("tags"), chosen.clock))
-    thread = threading.Thread(target=service.run, daemon=True)
-    thread.start()
-    try:
-        yield service
-    finally:
-        service.stop()
-        thread.join(5)
-        assert not thread.is_alive()
-
-
-def lines(hdfs: WebHdfs) -> list[bytes]:
-    """In the order of arrival."""
-    files = sorted(hdfs.landed(LANDING).items(), key=lambda item: Path(item[0]).name)
-    return [line for _, data in files for line in data.removesuffix(b"\n").split(b"\n")]
 
 
 def names(hdfs: WebHdfs) -> list[LandingFile]:
@@ -82,7 +52,8 @@ def test_every_record_sent_is_landed_once_in_order_byte_for_byte(hdfs: WebHdfs, 
             until(lambda: len(lines(hdfs)) >= 1_000, "1,000 lines")
         x.stop()
         assert lines(hdfs) == x.ledger()
-    assert [p.name for p in (tmp_path / "spool").iterdir()] == ["status.json"]
+    assert {p.name for p in (tmp_path / "spool").iterdir()} == {"status.json", "connects.json", "session.json", "gaps"}
+    assert list((tmp_path / "spool" / "gaps").iterdir()) == []
 
 
 def test_a_file_says_when_its_lines_arrived_and_the_mark_is_past_all_of_them(hdfs: WebHdfs, tmp_path: Path) -> None:
@@ -164,13 +135,6 @@ def test_while_hdfs_is_away_the_spool_keeps_and_afterwards_nothing_is_missing(hd
         assert lines(hdfs) == x.ledger()
 
 
-def status(spool: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((spool / "status.json").read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
 def test_what_could_not_be_landed_before_the_end_is_landed_by_the_next_start(hdfs: WebHdfs, tmp_path: Path) -> None:
     hdfs.stop()
     with platform.serving(tmp_path / "x", token=TOKEN, rate=1_000, limit=200) as x:
@@ -188,7 +152,6 @@ def test_what_could_not_be_landed_before_the_end_is_landed_by_the_next_start(hdf
 def test_a_stream_that_is_closed_again_and_again_loses_nothing(hdfs: WebHdfs, tmp_path: Path) -> None:
     with platform.serving(tmp_path / "x", token=TOKEN, rate=3_000, limit=400) as x:
         with running(hdfs, x.url, tmp_path / "spool") as service:
-            service.client._first_wait_s = service.client._closed_wait_s = service.client._longest_wait_s = 0.05
             for n in range(1, 4):
                 until(lambda n=n: service.client.connects == n and x.server.sent >= n * 100, f"connection {n}")  # type: ignore[misc]
                 x.hang_up()
@@ -197,6 +160,54 @@ def test_a_stream_that_is_closed_again_and_again_loses_nothing(hdfs: WebHdfs, tm
         x.stop()
         assert lines(hdfs) == x.ledger()
         assert len(list(x.directory.glob("ledger-*.jsonl"))) == 4
+
+
+def test_gaps_of_a_stream_are_in_hdfs_and_what_a_backfill_brought_again_closes_them(
+        hdfs: WebHdfs, tmp_path: Path) -> None:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x, running(
+            hdfs, x.url, tmp_path / "spool", backfill=True) as service:
+        until(lambda: x.server.sent > 50, "records")
+        x.hang_up()
+        until(lambda: service.client.connects == 2, "the second connection")
+        until(lambda: [gap["state"] for gap in gaps(hdfs)] == ["closed"], "the gap to be closed")
+    [gap, stopped] = gaps(hdfs)
+    assert (gap["cause"], gap["recovery"], gap["backfill_minutes"], gap["source"]) == (
+        "closed", "backfill", 1, "simulator")
+    assert gap["start_ms"] <= gap["end_ms"] <= stopped["start_ms"]
+    assert (stopped["cause"], stopped["end_ms"], stopped["state"]) == ("stopped", None, "open")
+
+
+def test_gaps_wait_in_the_spool_while_hdfs_is_away(hdfs: WebHdfs, tmp_path: Path) -> None:
+    hdfs.stop()
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x, running(
+            hdfs, x.url, tmp_path / "spool") as service:
+        for count in (1, 2):
+            until(lambda n=count: service.client.connects == n, "a connection")  # type: ignore[misc]
+            x.hang_up()
+        until(lambda: service.client.connects == 3, "the third connection")
+        hdfs.start()
+        until(lambda: len(gaps(hdfs)) == 2, "both gaps")
+    assert [gap["cause"] for gap in gaps(hdfs)] == ["closed", "closed", "stopped"]
+    assert list((tmp_path / "spool" / "gaps").iterdir()) == []
+
+
+def test_an_hdfs_that_refuses_gaps_takes_tweets_all_the_same(hdfs: WebHdfs, tmp_path: Path) -> None:
+    real = hdfs._do
+
+    def do(op: str, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
+        refused = op == "MKDIRS" and path.endswith("/gaps")
+        return (403, webhdfs._error("AccessControlException", path)) if refused else real(op, path, query, body)
+
+    hdfs._do = do   # type: ignore[method-assign]
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=500) as x, running(
+            hdfs, x.url, tmp_path / "spool") as service:
+        until(lambda: x.server.sent > 50, "records")
+        x.hang_up()
+        until(lambda: service.client.connects == 2, "the second connection")
+        until(lambda: "gaps are not written: HDFS: AccessControlException" in (
+            status(tmp_path / "spool").get("error") or ""), "the reason")
+        before = len(lines(hdfs))
+        until(lambda: len(lines(hdfs)) > before + 50, "more lines")
 
 
 def test_a_refused_token_ends_the_service_with_the_reason(tmp_path: Path, hdfs: WebHdfs) -> None:
@@ -230,23 +241,6 @@ def test_a_full_disk_is_waited_for(hdfs: WebHdfs, tmp_path: Path, monkeypatch: p
 
 
 # As a process
-
-@contextmanager
-def process(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    token = directory / "token"
-    token.write_text(TOKEN + "\n")
-    command = [sys.executable, "-P", "-m", "spark_apps.ingest", "run", "--stream", "tags", "--webhdfs", hdfs.url,
-               "--user", "tester", "--spool", str(directory / "spool"), "--source", "simulator", "--url", url,
-               "--token-file", str(token), *more]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    try:
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        child.communicate(timeout=10)
-
 
 def test_killed_in_the_middle_it_lands_what_it_had_received_at_its_next_start(hdfs: WebHdfs, tmp_path: Path) -> None:
     with platform.serving(tmp_path / "x", token=TOKEN, rate=400) as x:

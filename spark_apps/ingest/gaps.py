@@ -1,0 +1,121 @@
+"""When nothing was received, why, and what came of it later: a file a gap, first in the spool, then in HDFS.
+
+    up --down--> open, no end --up--> open, with its end; so it stays where no backfill was asked for
+                     ^                   '--backfill has come--> closed, where it reached back to the beginning
+                     '--down before that--'
+
+A gap begins with the last sign of life before it, which may be earlier than what is missing, and never is later.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from spark_apps.gap import Gap
+from spark_apps.ingest import memory
+from spark_apps.ingest.marks import Down, Up
+
+#: A backfill is over where none of its posts came for so long.
+_SETTLED_MS = 10_000
+#: Snowflake ids: milliseconds since this instant, then 22 bits.
+_EPOCH_MS = 1_288_834_974_657
+_MOST_IDS = 500_000
+_FILE = re.compile(r"(\d{13}-[a-z][a-z0-9_]{0,39})\.(\d+)\.json")
+
+
+@dataclass(frozen=True)
+class _Session:
+    """`alive_ms`: up to here all is in the spool; `gap`: one that still may change."""
+
+    alive_ms: int | None = None
+    gap: Mapping[str, Any] | None = None
+
+
+class Book:
+    """The gaps of one writer. OSError leaves all as it was, to be tried again."""
+
+    def __init__(self, spool: Path, source: str, settled_ms: int = _SETTLED_MS) -> None:
+        self._file, self._directory, self._source = spool / "session.json", spool / "gaps", source
+        self._settled_ms = settled_ms
+        self.gap: Gap | None = None
+        self._alive_ms: int | None = None
+        self._ids: set[int] = set()
+        self._id_at_ms = 0
+        self._version = 0
+
+    @property
+    def since_ms(self) -> int | None:
+        """Since when posts are missing that a backfill may still bring."""
+        return self.gap.start_ms if self.gap else None
+
+    def open(self, now_ms: int) -> None:
+        """What a process before this one left behind: killed where it did not say goodbye."""
+        self._directory.mkdir(exist_ok=True)
+        last = memory.load(self._file, _Session) or _Session()
+        self._alive_ms = last.alive_ms
+        if last.gap:
+            gap = Gap.of(last.gap)
+            # The backfill of one that has an end was cut off.
+            self._write(replace(gap, end_ms=None, backfill_minutes=0), now_ms)
+        elif last.alive_ms:
+            self._write(Gap(min(last.alive_ms, now_ms), self._source, "killed"), now_ms)
+
+    def note(self, at_ms: int, mark: object) -> None:
+        if isinstance(mark, Down) and self.gap is None:
+            self._write(Gap(self._alive_ms or at_ms, self._source, mark.cause, mark.detail), at_ms)
+        elif isinstance(mark, Down) and self.gap and self.gap.end_ms:
+            self._write(replace(self.gap, end_ms=None, backfill_minutes=0), at_ms)
+        elif isinstance(mark, Up) and self.gap:
+            gap = replace(self.gap, end_ms=at_ms, backfill_minutes=mark.backfill)
+            self._write(gap, at_ms, last=not mark.backfill)
+            self._ids, self._id_at_ms = set(), at_ms
+        if not isinstance(mark, Down):
+            self._alive_ms = at_ms
+
+    def record(self, at_ms: int, data: bytes) -> None:
+        self._alive_ms = at_ms
+        gap = self.gap
+        if gap and gap.end_ms and len(self._ids) < _MOST_IDS:
+            number = _id(data)
+            if number and gap.start_ms <= (number >> 22) + _EPOCH_MS < gap.end_ms:
+                self._ids.add(number)
+                self._id_at_ms = at_ms
+
+    def tick(self, now_ms: int) -> None:
+        """All that was noted is in the spool: remembers how far it goes, and closes a gap whose backfill has come."""
+        gap = self.gap
+        if gap and gap.end_ms and now_ms - self._id_at_ms >= self._settled_ms:
+            whole = gap.recovered_from_ms() == gap.start_ms
+            self._write(replace(gap, recovery="backfill", recovered=len(self._ids),
+                                state="closed" if whole else "open"), now_ms, last=True)
+        self._remember(self.gap)
+
+    def _write(self, gap: Gap, now_ms: int, last: bool = False) -> None:
+        version = max(now_ms, self._version + 1)
+        memory.save(self._directory / f"{gap.name}.{version}.json", asdict(gap))
+        self._remember(None if last else gap)
+        self._version, self.gap = version, None if last else gap
+
+    def _remember(self, gap: Gap | None) -> None:
+        memory.save(self._file, {"alive_ms": self._alive_ms, "gap": asdict(gap) if gap else None})
+
+
+def waiting(spool: Path) -> dict[str, list[Path]]:
+    """Files that are not in HDFS yet by the name they will have there, each name's newest last."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in (spool / "gaps").glob("*.json"):
+        if match := _FILE.fullmatch(path.name):
+            found.setdefault(f"{match[1]}.json", []).append((int(match[2]), path))
+    return {name: [path for _, path in sorted(versions)] for name, versions in sorted(found.items())}
+
+
+def _id(data: bytes) -> int | None:
+    try:
+        return int(orjson.loads(data)["data"]["id"])
+    except (ValueError, KeyError, TypeError):
+        return None
