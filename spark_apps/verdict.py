@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
 _SHOWN = 120
+_UNRECORDED = "fingerprint"
 
 
 class Verdict(IntEnum):
@@ -59,6 +61,16 @@ class Judgement:
     def decisive(self) -> tuple[Difference, ...]:
         return tuple(one for one in self.differences if one.verdict == self.verdict)
 
+    @property
+    def needs_a_word(self) -> bool:
+        """Whether it would go on, had anybody written down what the checkpoint was made with."""
+        return any(one.item == _UNRECORDED for one in self.differences) and self.answered_for().goes_on
+
+    def answered_for(self) -> Judgement:
+        """The same where somebody takes that upon himself: what is left decides."""
+        left = tuple(one for one in self.differences if one.item != _UNRECORDED)
+        return Judgement(max((one.verdict for one in left), default=Verdict.COMPATIBLE), left)
+
     def line(self) -> str:
         """The items that decide, in one line."""
         names = [f"{one.item} ({_short(one.old, 40)} -> {_short(one.new, 40)})" for one in self.decisive()]
@@ -73,12 +85,21 @@ Found = tuple[Verdict, str]
 Rule = Callable[[str | None, str | None], Found]
 
 
-def judge(old: Mapping[str, str] | None, new: Mapping[str, str]) -> Judgement:
-    """`old`: what a checkpoint with batches in it was made with; None where nobody wrote it down."""
-    if not old:
-        return Judgement(Verdict.NEW_GENERATION, (Difference(
-            "fingerprint", None, "", Verdict.NEW_GENERATION,
-            "nothing says what this checkpoint was made with, so nothing says that it may go on"),))
+def judge(old: Mapping[str, str] | None, new: Mapping[str, str],
+          known: Mapping[str, str] = MappingProxyType({})) -> Judgement:
+    """`old`: what a checkpoint with batches in it was made with; None where nobody wrote it down. `known`: what is
+    known of it all the same, and compared then."""
+    if old:
+        return _compared(old, new)
+    both = known.keys() & new.keys()
+    rest = _compared({name: known[name] for name in both}, {name: new[name] for name in both})
+    nothing = Difference(_UNRECORDED, None, "", Verdict.NEW_GENERATION,
+                         "nothing says what this checkpoint was made with, so nothing says that it may go on")
+    return Judgement(max(rest.verdict, nothing.verdict),
+                     tuple(sorted((nothing, *rest.differences), key=lambda one: -one.verdict)))
+
+
+def _compared(old: Mapping[str, str], new: Mapping[str, str]) -> Judgement:
     found = [Difference(name, old.get(name), new.get(name), *_found(name, old.get(name), new.get(name)))
              for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     found.sort(key=lambda one: -one.verdict)

@@ -1,13 +1,13 @@
 """All points that a stream can go back to."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.checkpoints import about, points
 from deploy.errors import HashtideError
 from deploy.launch import Files
-from spark_apps import generations
+from spark_apps import fingerprint, generations
 from spark_apps.contract import StreamPaths, generation_name
 from spark_apps.generations import Generation
 
@@ -15,7 +15,9 @@ from spark_apps.generations import Generation
 @dataclass(frozen=True)
 class Entry:
     """`kind`: generation, snapshot or copy. `fault`: why no driver could start from it; empty where one could.
-    `about`: as deploy.checkpoints.about.record has it; empty where nothing can be read any more."""
+    `about`: as deploy.checkpoints.about.record has it; empty where nothing can be read any more.
+    `accepted`: who, why and time_ms of the person who answers for what it was made with; empty where drivers wrote that
+    down."""
 
     name: str
     kind: str
@@ -28,6 +30,7 @@ class Entry:
     time_ms: int | None
     fault: str
     about: dict[str, Any]
+    accepted: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name != "about"}
@@ -59,7 +62,13 @@ def entry_of_generation(hdfs: Files, paths: StreamPaths, number: int, current: b
     point = points.of_generation(hdfs, paths, number)
     made = point.generation
     return Entry(point.name, "generation", current, _parent(made), made.savepoint, current, made.who, made.why,
-                 made.time_ms or None, points.fault(hdfs, paths, point), about.record(hdfs, paths, point))
+                 made.time_ms or None, points.fault(hdfs, paths, point), about.record(hdfs, paths, point),
+                 _accepted(hdfs, paths, made))
+
+
+def _accepted(hdfs: Files, paths: StreamPaths, made: Generation) -> dict[str, Any]:
+    found = fingerprint.answered_for(hdfs, paths, made)
+    return {"who": found.who, "why": found.why, "time_ms": found.time_ms} if found else {}
 
 
 def _retired(made: Generation) -> Entry:

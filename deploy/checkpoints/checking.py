@@ -5,15 +5,15 @@ what the checkpoint was made with. Then it takes one synthetic batch on a clone,
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from deploy import landed
 from deploy.backfill import span
-from deploy.checkpoints import about, points, reach, savepoint
+from deploy.checkpoints import about, known, points, reach, savepoint
 from deploy.checkpoints.copying import copy_tree, size_text
 from deploy.checkpoints.local_spark import Application, run
 from deploy.errors import HashtideError, Unreachable
@@ -33,7 +33,8 @@ _COPY_TRIES = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """`begun`: whether the generation has a batch at all; `trial`: what was done of it, or why it was not."""
+    """`begun`: whether the generation has a batch at all; `trial`: what was done of it, or why it was not; `items`:
+    what the release makes a checkpoint with."""
 
     stream: str
     generation: int
@@ -42,6 +43,8 @@ class Checked:
     begun: bool
     trial: str
     hours: tuple[int, ...] = ()     # that were counted in part before the change, where results change
+    tried: bool = False             # a batch on a clone came through
+    items: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def command(self) -> str:
@@ -54,8 +57,10 @@ class Checked:
 
     @property
     def ways_on(self) -> str:
-        return (f"`deploy/hashtide checkpoint fresh --stream {self.stream} --yes` begins an empty checkpoint for it, "
-                f"`deploy/hashtide checkpoint check --stream {self.stream}` tells all")
+        verb, of = "deploy/hashtide checkpoint", f"--stream {self.stream}"
+        accept = (f"`{verb} check {of} --release {self.release} --accept --why ...` lets it go on on your word, "
+                  if self.judgement.needs_a_word else "")
+        return (f"{accept}`{verb} fresh {of} --yes` begins an empty checkpoint for it, `{verb} check {of}` tells all")
 
     def as_json(self) -> dict[str, Any]:
         return {"stream": self.stream, "generation": generation_name(self.generation), "release": self.release,
@@ -75,31 +80,36 @@ class Checked:
 
 
 def check(tools: Launcher, spec: StreamSpec, generation: Generation, app: Application,
-          on_clone: bool = True) -> Checked:
-    """HashtideError where Spark cannot be run here, or the release says nothing."""
+          on_clone: bool = True, any_size: bool = False) -> Checked:
+    """HashtideError where Spark cannot be run here, or the release says nothing. `any_size`: however long the clone
+    takes."""
     paths = StreamPaths(spec.stream, tools.cluster.root)
     committed = points.committed(tools.hdfs, paths.checkpoint(generation.number))
     before = fingerprint.newest(tools.hdfs, paths, generation)
     words = list(spec.args(tools.cluster.root, generation, 1))
     size = about.size(tools.hdfs, paths.checkpoint(generation.number))
-    if committed < 0 or not on_clone or size["bytes"] > LARGEST_CLONE:
+    if committed < 0 or not on_clone or size["bytes"] > LARGEST_CLONE and not any_size:
         told, trial = run(tools, app, "check", words), "none, " + (
             "the checkpoint has no batch yet" if committed < 0 else
             f"its {size_text(size['bytes'])} were not copied")
     else:
         with _clone(tools, paths, generation.number) as root:
             told = run(tools, app, "check", [*words, "--clone", root])
-        trial = "one batch on a clone came through"
+        trial = "one batch on a clone came through" if told.get("trial") else "none, the release says nothing of one"
     if told.get("error"):
         raise HashtideError(f"release {app.version} does not start: {told.get('error_class')}: {told['error'][:300]}")
-    judgement = verdict.judge(before.items if before else None, told["items"]) if committed >= 0 else (
-        Judgement(Verdict.COMPATIBLE))
+    judgement = Judgement(Verdict.COMPATIBLE) if committed < 0 else (
+        verdict.judge(before.items, told["items"]) if before else
+        verdict.judge(None, told["items"], known.items(tools.hdfs, paths, generation, committed)))
     tried = told.get("trial") or {}
     if tried.get("error_class"):
         trial = f"{tried['error_class']}: {tried['error'][:300]}"
         judgement = _with_trial(judgement, tried)
-    hours = _hours(tools, paths, generation) if judgement.verdict == Verdict.RESULTS_CHANGE else ()
-    return Checked(spec.stream, generation.number, app.version, judgement, committed >= 0, trial, hours)
+    # What was counted so far may be another thing also where nobody knows.
+    changes = judgement.needs_a_word or judgement.verdict == Verdict.RESULTS_CHANGE
+    hours = _hours(tools, paths, generation) if changes else ()
+    return Checked(spec.stream, generation.number, app.version, judgement, committed >= 0, trial, hours,
+                   bool(tried) and not tried.get("error_class"), told["items"])
 
 
 def _with_trial(found: Judgement, tried: dict[str, Any]) -> Judgement:

@@ -82,6 +82,8 @@ def list_points(args: argparse.Namespace) -> int:
     for one in found:
         if one.fault:
             print(f"{line(one.name)} cannot be restored: {line(one.fault)}")
+        if one.accepted:
+            print(f"{line(one.name)} goes on by {_accepted(one)}")
     return 0
 
 
@@ -92,6 +94,11 @@ def _row(one: Entry) -> list[str]:
     return [line(text) or "-" for text in (
         one.name, kind, batch, iso(about.get("watermark_ms")), size_text(about["bytes"]) if about else "-",
         iso(one.time_ms), str(about.get("release") or "-"), one.who, one.why or _came(one))]
+
+
+def _accepted(one: Entry) -> str:
+    said = one.accepted
+    return f"the word of {line(said['who'])}, {iso(said['time_ms'])}: {line(said['why'])}"
 
 
 def _came(one: Entry) -> str:
@@ -123,6 +130,8 @@ def describe(found: Entry) -> str:
             f"{_or(about['state_rows'], ',')} identities in {about['shuffle_partitions'] or '-'} partitions",
             f"  made by    release {about['release'] or '-'}, Spark {about['spark'] or '-'}, "
             f"epoch {_or(about['epoch'])}"]
+    if found.accepted:
+        lines.append(f"  accepted   what it was made with is {_accepted(found)}")
     if found.parent:
         lines.append(f"  came from  {found.parent}" + (f", by {found.savepoint}" if found.savepoint else ""))
     lines.append(f"  taken      {iso(found.time_ms)} by {line(found.who) or '-'}: {line(found.why) or '-'}")

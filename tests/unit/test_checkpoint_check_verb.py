@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from deploy import artifact, supervisor
 from deploy.checkpoints import checking
 from deploy.launch import StreamSpec
-from deploy.verbs import checkpoint_check
-from spark_apps import fingerprint
+from deploy.verbs import checkpoint, checkpoint_check
+from deploy.verbs.common import iso
+from spark_apps import fingerprint, guard
 from spark_apps.fingerprint import Fingerprint
 from tests.fakes.checkpoints import lived
 from tests.fakes.shell import Shell
@@ -34,6 +36,11 @@ class CheckShell(Shell):
         self.words, self.version = words, app.version
         return self.answer
 
+    def points(self, *words: str) -> str:
+        """`checkpoint WORDS`."""
+        other = Shell(self.world, self.capsys)
+        return other(*words)
+
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CheckShell:
@@ -43,7 +50,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     supervisor.ask(world.tools, StreamSpec(STREAM, release=RELEASE, watermark_minutes=20))
     world.hdfs.create_exclusive(fingerprint.path(PATHS, 1, 1, 1), Fingerprint(ITEMS).as_json())
     made = CheckShell(world, capsys)
-    made.take(monkeypatch, checkpoint_check)
+    made.take(monkeypatch, checkpoint, checkpoint_check)
     monkeypatch.setattr(checking, "run", made.run)
     return made
 
@@ -91,3 +98,92 @@ def test_a_release_that_is_not_there_and_a_stream_without_a_checkpoint_are_wrong
     assert "release 9.9 is not in /hashtide/releases" in shell("--release", "9.9", code=2)
     shell.world.hdfs.data.clear()
     assert shell(code=2) == ("hashtide: stream a was never launched: it has no checkpoint that could be compared\n")
+
+
+# where nobody wrote down what it was made with
+
+ACCEPT = ("--accept", "--why", "made by hand from 0.0.9")
+
+
+@pytest.fixture
+def unrecorded(shell: CheckShell) -> CheckShell:
+    shell.world.hdfs.delete(fingerprint.path(PATHS, 1, 1, 1))
+    return shell
+
+
+def test_without_a_record_it_is_a_no_that_names_the_way_on(unrecorded: CheckShell) -> None:
+    said = unrecorded(code=1)
+    assert "needs a new generation\n  fingerprint: none -> : nothing says what this checkpoint was made with" in said
+    assert (f"`deploy/hashtide checkpoint check --stream a --release {artifact.build()[0]} --accept --why ...` lets it "
+            "go on on your word, `deploy/hashtide checkpoint fresh --stream a --yes` begins") in said
+
+
+def test_to_accept_changes_nothing_without_yes(unrecorded: CheckShell) -> None:
+    before = dict(unrecorded.world.hdfs.data)
+    said = unrecorded(*ACCEPT, code=1)
+    assert said.startswith("[") and "By what is known of it:\nRelease " in said and "compatible\n" in said
+    assert "deploy/hashtide backfill --stream a --from " in said, "what was counted before may have been another thing"
+    assert said.endswith(f"Would write down that g0001 was made as release {artifact.build()[0]} makes one; --yes "
+                         "does it.\n")
+    assert unrecorded.world.hdfs.data == before
+
+
+def test_on_a_persons_word_the_launch_goes_on_and_everybody_sees_whose(
+        unrecorded: CheckShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, before = unrecorded.world, dict(unrecorded.world.hdfs.data)
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    said = unrecorded(*ACCEPT, "--yes")
+    assert said.endswith("g0001 goes on with the next `deploy/hashtide stream submit --stream a`\n")
+    [path] = [path for path, data in world.hdfs.data.items() if before.get(path) != data]
+    assert path == f"{PATHS.control}/fingerprint/g0001-000000.a0.json"
+    made = Fingerprint.of(world.hdfs.read_json(path) or {})
+    assert (made.items, made.release, made.from_batch) == (ITEMS, artifact.build()[0], 2)
+    assert (made.who, made.why, made.time_ms) == ("ada", "made by hand from 0.0.9", world.now_ms())
+    world.tools.launch(StreamSpec(STREAM, watermark_minutes=20))
+    assert world.jobs and not world.checks, "the launch finds what it would make"
+    guard.check(world.hdfs, PATHS, (1, 1, 1), ITEMS, world.now_ms())
+    listed = unrecorded.points("list")
+    assert f"g0001 goes on by the word of ada, {iso(made.time_ms)}: made by hand from 0.0.9\n" in listed
+    assert "  accepted   what it was made with is the word of ada, " in unrecorded.points("inspect", "g0001")
+    assert json.loads(unrecorded.points("inspect", "g0001", "--json"))["accepted"]["why"] == "made by hand from 0.0.9"
+
+
+@pytest.mark.parametrize("trial,why", [
+    ({"error_class": "STATE_STORE_X", "error": "other schema"}, "cannot run: trial \\(none -> STATE_STORE_X\\)"),
+    (None, "trial: none, the release says nothing of one")])
+def test_nobodys_word_is_enough_where_the_trial_did_not_come_through(
+        unrecorded: CheckShell, trial: Any, why: str) -> None:
+    before = dict(unrecorded.world.hdfs.data)
+    unrecorded.answer["trial"] = trial
+    said = unrecorded(*ACCEPT, "--yes", code=1)
+    assert re.search(f"g0001 cannot go on with release [^ ]+ on anybody's word: {why}; `deploy/hashtide checkpoint "
+                     "fresh", said)
+    assert unrecorded.world.hdfs.data == before
+
+
+def test_nor_where_what_is_known_speaks_against_it(unrecorded: CheckShell) -> None:
+    unrecorded.answer["items"] = {**ITEMS, "source 0 path": "/elsewhere"}
+    assert "anybody's word: needs a new generation: source 0 path (/hashtide/landing/a -> /elsewhere)" in unrecorded(
+        *ACCEPT, "--yes", code=1)
+
+
+def test_a_large_checkpoint_is_copied_all_the_same(unrecorded: CheckShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "LARGEST_CLONE", 100)
+    unrecorded(*ACCEPT, code=1)
+    assert "--clone" in unrecorded.words
+
+
+@pytest.mark.parametrize("words,message", [
+    (("--accept",), "--accept needs --why"), (("--why", "x"), "go with --accept only"),
+    (("--yes",), "go with --accept only"), (("--no-clone", *ACCEPT), "not allowed with argument")])
+def test_accepting_needs_a_reason_and_a_trial(unrecorded: CheckShell, words: tuple[str, ...], message: str) -> None:
+    assert message in unrecorded(*words, code=2)
+
+
+def test_what_is_written_down_or_has_no_batch_needs_nobodys_word(shell: CheckShell) -> None:
+    assert "what g0001 was made with is written down" in shell(*ACCEPT, code=2)
+    shell.world.hdfs.delete(fingerprint.path(PATHS, 1, 1, 1))
+    for batch in range(3):
+        shell.world.hdfs.delete(f"{PATHS.checkpoint(1)}/commits/{batch}")
+    assert "g0001 has no batch yet" in shell(*ACCEPT, code=2)
+    assert not shell.words, "no Spark was started"

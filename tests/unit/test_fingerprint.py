@@ -81,3 +81,24 @@ def test_a_fresh_generation_has_nothing_from_its_parent(kept: Kept) -> None:
     kept.open(2, parent="g0001", through_batch=4, fresh=True)
     assert kept.newest() is None
     assert fingerprint.newest(kept.files, PATHS, Generation(1)) is not None
+
+
+def test_a_persons_word_counts_until_a_later_driver_and_is_remembered_after_it(kept: Kept) -> None:
+    def word() -> str:
+        found = fingerprint.answered_for(kept.files, PATHS, Generation(1))
+        return found.why if found else ""
+
+    record = Fingerprint({"what": "as release 1"}, epoch=5, from_batch=40, who="ada", why="I made it")
+    kept.files.write_json(fingerprint.path_of_word(PATHS, 1, 5), record.as_json())
+    assert (kept.newest(), word()) == ("as release 1", "I made it")
+    kept.made(1, 6, 41, "by a driver")
+    assert (kept.newest(), word()) == ("by a driver", "I made it")
+
+
+def test_a_persons_word_goes_with_the_batches_it_was_given_for(kept: Kept) -> None:
+    record = Fingerprint({"what": "as release 1"}, epoch=5, from_batch=40, who="ada", why="I made it")
+    kept.files.write_json(fingerprint.path_of_word(PATHS, 1, 5), record.as_json())
+    kept.open(2, parent="g0001", through_batch=40)
+    assert kept.newest() == "as release 1"
+    kept.open(3, parent="g0001", through_batch=39)
+    assert kept.newest() is None

@@ -137,3 +137,20 @@ def test_a_judgement_is_plain_json() -> None:
     assert json.loads(json.dumps(found)) == {"verdict": "needs a new generation", "differences": [{
         "item": "source 0 path", "old": "/hashtide/landing/a", "new": "/x", "verdict": "new_generation",
         "meaning": "all that lies there would be taken, and what is still to come at the old path would not"}]}
+
+
+def test_of_a_checkpoint_that_nobody_wrote_down_what_is_known_is_compared() -> None:
+    known = {"source 0 path": "/hashtide/landing/a", "watermark 0 delay_ms": "600000", "setting of another Spark": "1"}
+    same = judge(None, BASE, known)
+    assert (same.verdict, [one.item for one in same.differences]) == (NEW, ["fingerprint"])
+    assert same.needs_a_word and same.answered_for() == Judgement(FINE)
+    longer = judge(None, {**BASE, "watermark 0 delay_ms": "1"}, known)
+    assert longer.needs_a_word and longer.answered_for().verdict == CHANGE
+    assert [one.item for one in longer.differences] == ["fingerprint", "watermark 0 delay_ms"]
+
+
+def test_what_is_known_to_be_another_thing_is_no_matter_of_anybodys_word() -> None:
+    found = judge(None, {**BASE, "source 0 path": "/b"}, {"source 0 path": "/hashtide/landing/a"})
+    assert not found.needs_a_word and found.answered_for().verdict == NEW
+    assert not judge(BASE, {**BASE, "source 0 path": "/b"}).needs_a_word
+    assert not judge(BASE, BASE).needs_a_word
