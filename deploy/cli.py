@@ -16,6 +16,7 @@ from deploy.verbs import (
     bench,
     checkpoint,
     drill,
+    gaps,
     ingest,
     ledger,
     local,
@@ -37,6 +38,7 @@ examples:
   deploy/hashtide stream stop                 finish the running batch, then stop
   deploy/hashtide backfill --from 2026-03-01T10 --to 2026-03-01T12
   deploy/hashtide verify --from 2026-03-01T10    why stream and seal differ, row by row
+  deploy/hashtide gaps                        when nothing was received, and why
   deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
   deploy/hashtide checkpoint savepoint before-upgrade
   deploy/hashtide down                        stop what `up` started; data stays
@@ -50,7 +52,7 @@ def parser() -> Parser:
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, ingest,
+    for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, gaps, ingest,
                    bench, drill, tests):
         family.add_to(verbs)
     return top

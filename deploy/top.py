@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from deploy import landed
+from deploy import gaps, landed
 from deploy.rollup import Row, Tally, earlier, most_frequent, tally
 from deploy.trending import Trending, trending
 from spark_apps.contract import ALL_TWEETS, MEASURES, MINUTE_MS
@@ -47,7 +47,8 @@ class Top:
     """The first tags of [from_ms, to_ms); `all_tweets` of any tag or none.
 
     state: open (not all that arrived before its end is landed), closed, or sealed (each hour it touches is);
-    revisions: those of its hours by the hour's ms, where they are sealed.
+    revisions: those of its hours by the hour's ms, where they are sealed; incomplete: its minutes (ms) that touch a gap
+    in what was received, so that tweets of them may be missing.
     """
 
     from_ms: int
@@ -56,14 +57,14 @@ class Top:
     tags: list[TopTag] | list[Trending]
     state: str = OPEN
     revisions: dict[int, int] = field(default_factory=dict)
+    incomplete: list[int] = field(default_factory=list)
 
     @property
     def said(self) -> str:
-        """`open`, `closed` or `sealed, revision 2`."""
-        if self.state != SEALED:
-            return self.state
+        """`open`, `closed` or `sealed, revision 2`, and whether it is incomplete."""
         numbers = sorted(set(self.revisions.values()))
-        return f"sealed, revision{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        revisions = f", revision{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        return self.state + revisions * (self.state == SEALED) + gaps.said(len(self.incomplete))
 
 
 def look(tables: Tables, now_ms: int, asked: Asked) -> Top | None:
@@ -77,7 +78,8 @@ def look(tables: Tables, now_ms: int, asked: Asked) -> Top | None:
     total = now[ALL_TWEETS].tweets if ALL_TWEETS in now else 0
     tags: Any = _frequent(now, asked.k) if asked.trend is None else _trending(reading, now, asked.trend, to_ms, asked.k)
     revisions = {at: reading.sealed()[at] for at in hours_of(from_ms, to_ms) if at in reading.sealed()}
-    return Top(from_ms, to_ms, total, tags, _state(tables, from_ms, to_ms, revisions), revisions)
+    missing = gaps.incomplete(gaps.read(tables.files, tables.paths, (from_ms, to_ms), now_ms), (from_ms, to_ms), now_ms)
+    return Top(from_ms, to_ms, total, tags, _state(tables, from_ms, to_ms, revisions), revisions, missing)
 
 
 def _frequent(now: dict[str, Tally], k: int) -> list[TopTag]:

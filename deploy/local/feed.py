@@ -18,18 +18,21 @@ from deploy.local.service import Service
 
 
 def services(instance: Instance, stream: str, *, source: str = "simulator", rate: int = 50,
-             rules: Sequence[str] = (), clock_offset_ms: int = 0, seed: int = 1) -> list[Service]:
-    """`source` is simulator, or x: then X_BEARER_TOKEN of the caller's environment goes on to ingest's."""
+             rules: Sequence[str] = (), clock_offset_ms: int = 0, seed: int = 1,
+             options: Sequence[str] = ()) -> list[Service]:
+    """`source` is simulator, or x: then X_BEARER_TOKEN of the caller's environment goes on to ingest's; `options`:
+    further ones of ingest."""
     simulated = source == "simulator"
     found = [simulator(instance, rate=rate, clock_offset_ms=clock_offset_ms, seed=seed)] if simulated else []
-    return [*found, ingest(instance, stream, source=source, rules=rules, clock_offset_ms=clock_offset_ms)]
+    return [*found, ingest(instance, stream, source=source, rules=rules, clock_offset_ms=clock_offset_ms,
+                           options=options)]
 
 
 def simulator(instance: Instance, *, rate: int, clock_offset_ms: int = 0, seed: int = 1) -> Service:
     url = instance.url("simulator")
     argv = [sys.executable, "-m", "deploy.local.simulator", "--port", str(instance.ports.simulator),
             "--rate", str(rate), "--seed", str(seed), "--clock-offset-ms", str(clock_offset_ms),
-            "--dir", str(ledger(instance)), "--token-file", str(_token(instance)),
+            "--dir", str(ledger(instance)), "--token-file", str(token_file(instance)),
             # Streams side by side each have an ingest, as if each had an application of its own at the platform.
             "--max-connections", "4"]
     return Service("simulator", argv, instance.environment(), lambda record: _answers(f"{url}/health"),
@@ -42,18 +45,19 @@ def ledger(instance: Instance) -> Path:
 
 
 def ingest(instance: Instance, stream: str, *, source: str = "simulator", rules: Sequence[str] = (),
-           clock_offset_ms: int = 0) -> Service:
+           clock_offset_ms: int = 0, options: Sequence[str] = ()) -> Service:
     spool = instance.dir / "data" / f"spool-{stream}"
     argv = [sys.executable, "-m", "spark_apps.ingest", "run", "--stream", stream, "--webhdfs",
             instance.url("namenode_web"), "--user", instance.user, "--spool", str(spool), "--source", source,
             "--clock-offset-ms", str(clock_offset_ms)]
     environment = instance.environment()
     if source == "simulator":
-        argv += ["--url", instance.url("simulator"), "--token-file", str(_token(instance))]
+        argv += ["--url", instance.url("simulator"), "--token-file", str(token_file(instance))]
     else:
         environment["X_BEARER_TOKEN"] = os.environ.get("X_BEARER_TOKEN", "")
     for rule in rules:
         argv += ["--rule", rule]
+    argv += options
     after = ("namenode", "datanode", *(("simulator",) if source == "simulator" else ()))
     name = f"ingest-{stream}"
     log = instance.logs / f"{name}.out"
@@ -66,7 +70,7 @@ def _provision(instance: Instance, stream: str) -> None:
     provision.provision(hdfs.Client(cluster), cluster, stream)
 
 
-def _token(instance: Instance) -> Path:
+def token_file(instance: Instance) -> Path:
     """The bearer token that the simulator asks for: made once, readable by nobody else."""
     path = instance.dir / "simulator.token"
     if not path.exists():

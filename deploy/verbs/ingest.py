@@ -12,6 +12,8 @@ from typing import Any
 from deploy import config, provision
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError
+from deploy.local import feed
+from deploy.local.instance import Instance
 from deploy.verbs.backfill import print_sealed, seal
 from deploy.verbs.common import add_verb, dump, open_cluster, progress
 
@@ -19,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def add_to(verbs: Any) -> None:
-    family = verbs.add_parser("ingest", help="replay an archive of tweets",
+    family = verbs.add_parser("ingest", help="replay an archive of tweets, change the rules of the filtered stream",
                               description="Ingest beside the live service.",
                               example="ingest replay tweets.jsonl.gz --stream archive")
     of = family.add_subparsers(dest="ingest_verb", metavar="VERB", required=True)
@@ -29,6 +31,14 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("files", nargs="+", metavar="FILE")
     verb.add_argument("--no-seal", action="store_true", help="only land")
     verb.set_defaults(stream="replay")
+    verb = add_verb(of, "rules", rules, "Compare the rules of a file with those that the stream has at the platform, "
+                    "and say what would be added and deleted; rules that others made are left alone.", cluster=False,
+                    example="ingest rules --file rules.txt")
+    verb.add_argument("--file", type=Path, required=True,
+                      help="rules, one a line; lines that begin with `# ` are comments")
+    verb.add_argument("--source", choices=("x", "simulator"), default="x", help="x takes the bearer token from "
+                      "X_BEARER_TOKEN; simulator is that of `up` (default: %(default)s)")
+    verb.add_argument("--yes", action="store_true", help="change them")
 
 
 def replay(args: argparse.Namespace) -> int:
@@ -47,6 +57,17 @@ def replay(args: argparse.Namespace) -> int:
     else:
         print_sealed(sealed)
     return 0
+
+
+def rules(args: argparse.Namespace) -> int:
+    """Runs the ingest package with the terminal of this process; the token stays in the environment or in its file."""
+    command = [sys.executable, "-P", "-m", "spark_apps.ingest", "rules", "--stream", args.stream, "--rules-file",
+               str(args.file), "--source", args.source]
+    if args.source == "simulator":
+        instance = Instance.standard()
+        command += ["--url", instance.url("simulator"), "--token-file", str(feed.token_file(instance))]
+    command += [f"--{name}" for name in ("yes", "json") if getattr(args, name)]
+    return subprocess.run(command, check=False).returncode
 
 
 def land(cluster: Cluster, stream: str, names: list[str], say: Callable[[str], None]) -> dict[str, Any]:

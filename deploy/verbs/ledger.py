@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import argparse
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from deploy import quarantine
+from deploy import gaps, quarantine
 from deploy.lines import safe, table
 from deploy.quarantine import Line
 from deploy.tables import Tables
-from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, open_cluster
+from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
 _FATES = ("counted", "duplicate", "late", "control", "pending")
@@ -34,9 +34,13 @@ def ledger(args: argparse.Namespace) -> int:
     wanted = hours_of(args)
     cluster, files = open_cluster(args)
     columns = ["hour", "revision", "through_ms", "complete", "gap", "lines", *_FATES, "quarantined", "sealed_at"]
-    rows = sorted(Tables(cluster, args.stream, files).rows("ledger", columns, (wanted[0], wanted[-1] + HOUR_MS)),
-                  key=lambda row: row["hour"])
-    found = [{**row, "quarantined": dict(row["quarantined"] or {}), "adds_up": adds_up(row)} for row in rows]
+    window = (wanted[0], wanted[-1] + HOUR_MS)
+    rows = sorted(Tables(cluster, args.stream, files).rows("ledger", columns, window), key=lambda row: row["hour"])
+    now = now_ms()
+    missing = gaps.incomplete(gaps.read(files, StreamPaths(args.stream, cluster.root), window, now), window, now)
+    found = [{**row, "quarantined": dict(row["quarantined"] or {}), "adds_up": adds_up(row),
+              "incomplete_minutes": [iso(ms) for ms in missing if hour_name(ms) == f"{row['hour']:%Y-%m-%dT%H}"]}
+             for row in rows]
     if args.json:
         dump(found)
     elif found:
@@ -55,9 +59,17 @@ def adds_up(row: dict[str, Any]) -> bool:
 def ledger_text(found: Sequence[dict[str, Any]]) -> str:
     cells = [[f"{row['hour']:%Y-%m-%dT%H}", str(row["revision"]), f"{row['lines']:,}",
               *(f"{row[fate] or 0:,}" for fate in _FATES), f"{sum(row['quarantined'].values()):,}",
-              iso(row["through_ms"]), ("" if row["complete"] else f"incomplete: {row['gap']}")
-              + ("" if row["adds_up"] else " DOES NOT ADD UP")] for row in found]
+              iso(row["through_ms"]), "; ".join(remarks(row))] for row in found]
     return table(cells, ["hour", "rev", "lines", *_FATES, "quarantined", "through", ""])
+
+
+def remarks(row: dict[str, Any]) -> Iterator[str]:
+    if not row["complete"]:
+        yield f"incomplete: {row['gap']}"
+    if row["incomplete_minutes"]:
+        yield gaps.said(len(row["incomplete_minutes"])).removeprefix(", ")
+    if not row["adds_up"]:
+        yield "DOES NOT ADD UP"
 
 
 def put_aside(args: argparse.Namespace) -> int:

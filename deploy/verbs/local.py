@@ -37,6 +37,11 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--rate", type=positive, default=50, help="tweets/s of the simulator (default: %(default)s)")
     verb.add_argument("--rule", action="append", default=[], metavar="RULE",
                       help="rule of the filtered stream; repeatable")
+    verb.add_argument("--max-posts-day", type=positive, metavar="N", help="ingest ends where so many posts were read "
+                      "on a day of UTC, and says so; warns at four fifths")
+    verb.add_argument("--max-posts-month", type=positive, metavar="N", help="the same for the month")
+    verb.add_argument("--backfill", action="store_true", help="after a gap ask the platform for what was missed, where "
+                      "the token is entitled to it")
     verb.add_argument("--no-stream", action="store_true", help="only the daemons")
     verb.add_argument("--no-install", action="store_true", help="only list what is missing on this machine")
     down_verb = add_verb(verbs, "down", down, "End every process that `up` started; data stays.", cluster=False,
@@ -47,6 +52,12 @@ def add_to(verbs: Any) -> None:
              example="status --json")
 
 
+def ingest_options(args: argparse.Namespace) -> list[str]:
+    limits = [("--max-posts-day", args.max_posts_day), ("--max-posts-month", args.max_posts_month)]
+    given = [text for name, most in limits if most is not None for text in (name, str(most))]
+    return [*given, *(["--backfill"] if args.backfill else [])]
+
+
 def up(args: argparse.Namespace) -> int:
     say = Steps()
     if args.source == "x" and not os.environ.get("X_BEARER_TOKEN"):
@@ -55,7 +66,8 @@ def up(args: argparse.Namespace) -> int:
         raise BadUse(f"--rate {args.rate}: the simulator sends at most 5000 tweets/s")
     instance = Instance.standard()
     instance.make()
-    extra = feed.services(instance, args.stream, source=args.source, rate=args.rate, rules=args.rule)
+    extra = feed.services(instance, args.stream, source=args.source, rate=args.rate, rules=args.rule,
+                          options=ingest_options(args))
     machine.start(instance, machine.GROUPS["all"], extra=() if args.no_stream else extra, say=say)
     cluster = config.load(instance.ini)
     api = AirflowApi(cluster.airflow)

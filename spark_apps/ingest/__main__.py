@@ -1,17 +1,21 @@
-"""`python -m spark_apps.ingest run|replay`: tweets of the filtered stream, or of archives, into landing."""
+"""`python -m spark_apps.ingest run|rules|replay`: tweets of the filtered stream, or of archives, into landing."""
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from spark_apps.clock import Clock
 from spark_apps.contract import StreamPaths
 from spark_apps.ingest import landing, options, rules, spool
+from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.errors import IngestError
+from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.replay import THREADS, replay
 from spark_apps.ingest.service import Service, Settings
@@ -31,7 +35,8 @@ def _run(args: argparse.Namespace) -> None:
     wanted = rules.read(args.rule, args.rules_file)
     settings = Settings(
         args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000), args.max_mb << 20, clock,
-        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, int(10_000 / args.hurry))
+        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, int(10_000 / args.hurry),
+        options.limits(args))
     with spool.lock(args.spool):
         service = Service(settings, _landing(args, clock))
         if wanted:
@@ -39,6 +44,23 @@ def _run(args: argparse.Namespace) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: service.stop())
         service.run()
+
+
+def _rules(args: argparse.Namespace) -> None:
+    wanted = rules.read(args.rule, args.rules_file)
+    client = FilteredStream(options.token(args), args.url, Inbox(Clock()))
+    change = rules.preview(client, wanted, args.stream)
+    if args.yes:
+        rules.ensure(client, wanted, args.stream)
+    if args.json:
+        print(json.dumps({**asdict(change), "done": args.yes}, ensure_ascii=False))
+        return
+    lines = [f"add     {value}" for value in change.add] + [f"delete  {value}  ({number})" for number, value in
+                                                            change.delete]
+    changed = len(change.add) + len(change.delete)
+    ending = "" if not changed else ": done" if args.yes else "; nothing is changed yet: give --yes"
+    print("\n".join([*lines, f"{len(change.add)} to add, {len(change.delete)} to delete, {change.kept} as wanted, "
+                     f"{change.others} of others{ending}"]))
 
 
 def _replay(args: argparse.Namespace) -> None:
@@ -70,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         args = options.parser().parse_args(argv)
         verb = args.verb
         options.check(args)
-        (_run if verb == "run" else _replay)(args)
+        {"run": _run, "rules": _rules, "replay": _replay}[verb](args)
     except _Stopped as stopped:
         return 0 if verb == "run" else 128 + int(stopped.args[0])
     except IngestError as error:
@@ -83,4 +105,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The interpreter's own end would wait for what threads are at: a stop has its seconds.
+    os._exit(code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,12 +130,16 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
 
     def _end(self, event: Event) -> None:
         """The first word counts. What tweepy does next it does only while `running`."""
-        self._ended = self._ended or event
+        self._ended = self._ended or replace(event, text=self._hidden(event.text))
         self.running = False
 
     @staticmethod
     def _event(kind: Any, since: float | None, text: str) -> Event:
         return Event(kind, text, connected=since is not None, held_s=_held_s(since))
+
+    def _hidden(self, text: str) -> str:
+        """Whatever an answer or an error repeats, it is not to repeat the token."""
+        return text.replace(str(self.bearer_token), "[token]")
 
     # tweepy's way out, which goes to one fixed host
 
@@ -151,8 +156,9 @@ class FilteredStream(tweepy.StreamingClient):  # type: ignore[misc]
             response = session.request(method, self.url + route, params=params, json=json, timeout=(5, 30), headers={
                 "User-Agent": self.user_agent, "Authorization": f"Bearer {self.bearer_token}"})
         if response.status_code in FATAL:
-            raise PermissionError(f"{self.url} {FATAL[response.status_code]} (HTTP {response.status_code}"
-                                  f"{words(problem(response.content))}); {way_out(response.status_code)}")
+            raise PermissionError(self._hidden(
+                f"{self.url} {FATAL[response.status_code]} (HTTP {response.status_code}"
+                f"{words(problem(response.content))}); {way_out(response.status_code)}"))
         response.raise_for_status()
         return response
 

@@ -56,6 +56,8 @@ class Book:
     def open(self, now_ms: int) -> None:
         """What a process before this one left behind: killed where it did not say goodbye."""
         self._directory.mkdir(exist_ok=True)
+        for cut_off in self._directory.glob("*.tmp"):
+            cut_off.unlink()
         last = memory.load(self._file, _Session) or _Session()
         self._alive_ms = last.alive_ms
         if last.gap:

@@ -28,8 +28,8 @@ def load(path: Path, kind: type[T]) -> T | None:
     """None where there is none, or none that can be read: that is said, and ingest goes on as new."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name: found[field.name] for field in fields(kind) if field.name in found}  # type: ignore[arg-type]
-        return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})
+        names = [field.name for field in fields(kind) if field.name in found]  # type: ignore[arg-type]
+        return kind(**{name: tuple(v) if isinstance(v := found[name], list) else v for name in names})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from spark_apps.contract import MAX_FILE_SPAN_MS, SOURCE_NAME, check_stream
 from spark_apps.ingest.errors import WrongUse
+from spark_apps.ingest.spend import PRICE_USD, Limits
 
 _X = "https://api.x.com"
 _TOKEN = re.compile(r"[!-~]+")
@@ -18,10 +19,12 @@ _EXAMPLES = """examples:
       --spool /var/spool/hashtide --source x --rule '#hadoop lang:en'
   %(prog)s run --stream hashtags --webhdfs http://127.0.0.1:9870 --spool spool --source simulator \\
       --url http://127.0.0.1:8950 --token-file simulator.token
+  %(prog)s run ... --backfill --max-posts-day 50000 --max-posts-month 1000000
+  %(prog)s rules --stream hashtags --rules-file rules.txt           # says what would change; --yes does it
   zcat 2026-*.gz | %(prog)s replay --stream archive --webhdfs http://127.0.0.1:9870 --spool spool -- more.jsonl.gz -
 
 SIGTERM or ^C ends `run` within 5 seconds, exit 0; what is not landed by then stays in the spool for the next start.
-exit codes: 0 done, 1 refused (a wrong token, a rule), 2 wrong use, 3 HDFS or the platform does not answer
+exit codes: 0 done, 1 refused (a token, a rule, a limit of posts), 2 wrong use, 3 HDFS or the platform does not answer
 """
 
 
@@ -33,13 +36,13 @@ class Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     top = Parser(prog="ingest", description="Tweets into the landing directory of a stream.", epilog=_EXAMPLES,
                   formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    verbs = top.add_subparsers(dest="verb", metavar="run|replay", required=True)
+    verbs = top.add_subparsers(dest="verb", metavar="run|rules|replay", required=True)
     run = _verb(verbs, "run", "read the filtered stream until a signal ends it")
-    run.add_argument("--source", default="x", help="name of this writer in file names and marks (default: %(default)s)")
-    run.add_argument("--url", help=f"address of the platform (default for the source x: {_X})")
-    run.add_argument("--token-file", type=Path, help="file with the bearer token (default: X_BEARER_TOKEN)")
-    run.add_argument("--rule", action="append", default=[], help="the stream's rules become these; repeatable")
-    run.add_argument("--rules-file", type=Path, help="rules, one a line; lines that begin with `# ` are comments")
+    _platform(run)
+    run.add_argument("--max-posts-day", type=_count, metavar="N", help="ingest ends, and does not start again before "
+                     "the next day of UTC, where so many posts were read; warns at four fifths")
+    run.add_argument("--max-posts-month", type=_count, metavar="N", help="the same for the month")
+    run.add_argument("--price", type=float, default=PRICE_USD, metavar="USD", help="of a post read (%(default)s)")
     run.add_argument("--backfill", action="store_true", help="after a gap ask for what was missed, up to 5 minutes, "
                      "where the token is entitled to it; without it, or refused, the gap stays open")
     run.add_argument("--max-spool-mb", type=int, default=10_240, help="reading stops where so much waits for HDFS; an "
@@ -48,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
                      "machine: waits and the budget of connects pass N times as fast")
     run.add_argument("--max-seconds", type=float, default=5.0, help="a landing file spans at most this (%(default)s)")
     run.add_argument("--max-mb", type=int, default=32, help="a landing file has at most this many MB (%(default)s)")
+    rules = _verb(verbs, "rules", "compare the stream's rules with the platform's; say what would change", local=False)
+    _platform(rules)
+    rules.add_argument("--yes", action="store_true", help="change them")
+    rules.add_argument("--json", action="store_true", help="say it in JSON")
     again = _verb(verbs, "replay", "land archives by the time at which their tweets were sent")
     again.add_argument("--source", default="replay", help="name of this writer (default: %(default)s)")
     again.add_argument("--json", action="store_true", help="say in JSON what was landed")
@@ -56,11 +63,28 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+def _platform(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--source", default="x",
+                      help="name of this writer in file names and marks (default: %(default)s)")
+    verb.add_argument("--url", help=f"address of the platform (default for the source x: {_X})")
+    verb.add_argument("--token-file", type=Path, help="file with the bearer token (default: X_BEARER_TOKEN)")
+    verb.add_argument("--rule", action="append", default=[], help="the stream's rules become these; repeatable")
+    verb.add_argument("--rules-file", type=Path, help="rules, one a line; lines that begin with `# ` are comments")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 on")
+    return int(text)
+
+
+def _verb(verbs: Any, name: str, text: str, local: bool = True) -> argparse.ArgumentParser:
     verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text.capitalize() + ".",
                                                      epilog=_EXAMPLES.replace("%(prog)s", "ingest"), allow_abbrev=False,
                                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     verb.add_argument("--stream", required=True)
+    if not local:
+        return verb
     verb.add_argument("--root", default="/hashtide", help="in HDFS (default: %(default)s)")
     verb.add_argument("--webhdfs", required=True, metavar="URL[,URL]", help="http://host:port of every NameNode")
     verb.add_argument("--user", default="", help="whom HDFS sees (default: who runs this)")
@@ -78,17 +102,24 @@ def check(args: argparse.Namespace) -> None:
         faults.append(str(error))
     if not SOURCE_NAME.fullmatch(args.source):
         faults.append(f"--source {args.source!r}: expected a lower-case letter, then up to 39 of a-z, 0-9 and _")
-    args.webhdfs = [url.strip().rstrip("/") for url in args.webhdfs.split(",") if url.strip()]
-    urls = [("--webhdfs", url) for url in args.webhdfs or [""]]
-    if args.verb == "run":
+    urls = []
+    if args.verb != "rules":
+        args.webhdfs = [url.strip().rstrip("/") for url in args.webhdfs.split(",") if url.strip()]
+        urls += [("--webhdfs", url) for url in args.webhdfs or [""]]
+    if args.verb != "replay":
         args.url = args.url or (_X if args.source == "x" else "")
         urls.append(("--url", args.url))
+    if args.verb == "rules" and not args.rule and not args.rules_file:
+        faults.append("which rules? give --rules-file or --rule; an empty file deletes all of the stream's own")
+    if args.verb == "run":
         if not 1 <= args.max_seconds <= MAX_FILE_SPAN_MS / 1000:
             faults.append(f"--max-seconds {args.max_seconds:g}: expected 1 to {MAX_FILE_SPAN_MS // 1000}")
         if not 1 <= args.max_mb <= 1024:
             faults.append(f"--max-mb {args.max_mb}: expected 1 to 1024")
         if args.max_spool_mb < 2 * args.max_mb:
             faults.append(f"--max-spool-mb {args.max_spool_mb}: expected twice --max-mb or more")
+        if not 0 <= args.price < 1_000:
+            faults.append(f"--price {args.price:g}: expected US dollars a post")
         if args.hurry != 1 and not (1 <= args.hurry <= 10_000 and _is_here(args.url)):
             faults.append(f"--hurry {args.hurry:g}: expected 1 to 10000, and --url to be a server of this machine")
     faults += [f"{name} {url!r}: expected http://host:port" for name, url in urls if not _is_address(url)]
@@ -106,6 +137,13 @@ def _is_address(url: str) -> bool:
 
 def _is_here(url: str) -> bool:
     return _is_address(url) and urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def limits(args: argparse.Namespace) -> Limits | None:
+    """None where nothing is billed and nothing is asked for."""
+    if _is_here(args.url) and args.max_posts_day is None and args.max_posts_month is None:
+        return None
+    return Limits(args.max_posts_day, args.max_posts_month, args.price)
 
 
 def token(args: argparse.Namespace) -> str:

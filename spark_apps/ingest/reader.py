@@ -38,6 +38,7 @@ class Reader:
                  clock: Clock | None = None) -> None:
         self.client, self._note, self._asked, self._clock = client, note, asked, clock or Clock()
         self._ending = threading.Event()
+        self._stopped = "stopped"
         self.fatal: str | None = None
         self._error: str | None = None
         self.waits_until_ms: int | None = None
@@ -47,7 +48,9 @@ class Reader:
         """What went wrong last, until a connection is there."""
         return None if self.client.connected_since else self._error
 
-    def stop(self) -> None:
+    def stop(self, cause: str = "stopped") -> None:
+        """`cause`: of the gap that begins with it."""
+        self._stopped = cause
         self._ending.set()
         self.client.hang_up()
 
@@ -76,7 +79,7 @@ class Reader:
             event = self.client.once(0 if history.no_backfill else self._backfill())
             ended = self._ending.is_set()
             if event.connected:
-                self._note(Down("stopped") if ended else Down(_CAUSES.get(event.kind, event.kind), event.text))
+                self._note(Down(self._stopped) if ended else Down(_CAUSES.get(event.kind, event.kind), event.text))
             if ended:
                 return
             self._error = event.text

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,20 +37,52 @@ def plan(wanted: Sequence[str], present: Sequence[tweepy.StreamRule], own: str) 
 
 def ensure(client: tweepy.StreamingClient, wanted: Sequence[str], stream: str) -> Change:
     """IngestError with the platform's words where it takes a rule not; Unreachable where it does not answer."""
-    try:
+    with _errors():
         change = plan(wanted, client.get_rules().data or [], tag(stream))
         # Deleted first: there may be no room for both.
         for some in _slices(change.delete):
             client.delete_rules(list(some))
-        for some in _slices(change.add):
-            _refuse(client.add_rules([tweepy.StreamRule(value, tag(stream)) for value in some]).errors)
+        _add(client, change, stream)
+    log.info("rules: %d wanted, %d added, %d deleted", len(wanted), len(change.add), len(change.delete))
+    return change
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What `ensure` would do: values that it adds, id and value of what it deletes; so many of the wanted ones are
+    there, and so many of others stay."""
+
+    add: tuple[str, ...]
+    delete: tuple[tuple[str, str], ...]
+    kept: int
+    others: int
+
+
+def preview(client: tweepy.StreamingClient, wanted: Sequence[str], stream: str) -> Preview:
+    """Changes nothing; the platform itself tries what would be added. Errors as of `ensure`."""
+    with _errors():
+        present = client.get_rules().data or []
+        change = plan(wanted, present, tag(stream))
+        _add(client, change, stream, dry_run=True)
+    own = [rule for rule in present if rule.tag == tag(stream)]
+    return Preview(change.add, tuple((str(rule.id), rule.value) for rule in own if str(rule.id) in change.delete),
+                   len(dict.fromkeys(wanted)) - len(change.add), len(present) - len(own))
+
+
+def _add(client: tweepy.StreamingClient, change: Change, stream: str, **how: bool) -> None:
+    for some in _slices(change.add):
+        _refuse(client.add_rules([tweepy.StreamRule(value, tag(stream)) for value in some], **how).errors)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
     except PermissionError as error:
         raise IngestError(str(error)) from None
     except requests.RequestException as error:
         status = f"HTTP {error.response.status_code}" if error.response is not None else type(error).__name__
         raise Unreachable(f"the rules endpoint does not answer as it should ({status}); is --url right?") from None
-    log.info("rules: %d wanted, %d added, %d deleted", len(wanted), len(change.add), len(change.delete))
-    return change
 
 
 def read(values: Sequence[str], file: Path | None) -> list[str]:

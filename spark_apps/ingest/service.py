@@ -23,6 +23,7 @@ from spark_apps.ingest.marks import Down
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.reader import Asked, Reader
 from spark_apps.ingest.room import Room
+from spark_apps.ingest.spend import Limits, Spend, Spent
 from spark_apps.ingest.spool import Rotation, Spool, closed_files, recover
 from spark_apps.ingest.upload import Uploader
 
@@ -48,6 +49,7 @@ class Settings:
     backfill: bool = False
     max_spool_bytes: int = 10 << 30
     settled_ms: int = 10_000
+    limits: Limits | None = None   # None: posts are not counted
 
 
 class Service:
@@ -63,6 +65,9 @@ class Service:
             settings.clock)
         self.uploader = Uploader(landing, settings.source, settings.spool)
         self._spool = Spool(settings.spool, settings.source, settings.max_ms, settings.max_bytes)
+        self._spend = Spend(settings.spool / "spend.sqlite") if settings.limits else None
+        self._spent: Spent | None = None
+        self._over: str | None = None   # the limit that is reached
         self._stopping = False   # no Event: a signal's handler may not take a lock that the code it interrupts holds
         self._spool_error: str | None = None
         self._room = Room(0, settings.max_spool_bytes)
@@ -78,15 +83,17 @@ class Service:
         for path in left:
             self.uploader.add(Rotation(path, 0, path.stat().st_size))
         self._until_written(lambda: self.book.open(self._settings.clock.now_ms()))
+        self._until_written(self._look_at_spend)
         self.uploader.start()
         reading = threading.Thread(target=self.reader.read, name="reader", daemon=True)
-        reading.start()
-        log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
-        while not self._stopping and not self.reader.fatal:
+        if not self._over:
+            reading.start()
+            log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
+        while not self._stopping and not self.reader.fatal and not self._over:
             self._step()
         self._end(reading)
-        if self.reader.fatal:
-            raise IngestError(self.reader.fatal)
+        if self._over or self.reader.fatal:
+            raise IngestError(self._over or self.reader.fatal)
 
     def _missing_since(self) -> int | None:
         return self.book.since_ms
@@ -106,6 +113,8 @@ class Service:
     def _take(self, timeout_s: float) -> int:
         """The instant before which all has been written."""
         items, now_ms = self.inbox.take(timeout_s)
+        if self._spend and items:
+            self._until_written(partial(self._count, [what for _, what in items if isinstance(what, bytes)], now_ms))
         for arrival_ms, what in items:
             if isinstance(what, bytes):
                 self._until_written(partial(self._spool.add, arrival_ms, what))
@@ -118,6 +127,17 @@ class Service:
             self._until_written(self._spool.sync)
             self._until_written(lambda: self.book.tick(now_ms))
         return now_ms
+
+    def _count(self, records: list[bytes], now_ms: int) -> None:
+        """Before they are kept: what is read is billed, whatever becomes of it here."""
+        assert self._spend
+        self._spend.read(records, now_ms)
+        self._look_at_spend()
+
+    def _look_at_spend(self) -> None:
+        if self._spend and self._settings.limits:
+            self._spent = self._spend.spent(self._settings.clock.now_ms())
+            self._over = self._spent.refusal(self._settings.limits)
 
     def _until_written(self, write: Callable[[], object]) -> None:
         """A full disk is waited for: the inbox fills, and the platform holds back."""
@@ -145,13 +165,19 @@ class Service:
     def _look_for_room(self) -> None:
         used = self.uploader.backlog_bytes + self._spool.size
         self._room = room.look(self._settings.spool, used, self._settings.max_spool_bytes)
-        if self._room.alarm and time.monotonic() - self._alarm_logged >= _LOG_EVERY_S:
+        if self._alarm and time.monotonic() - self._alarm_logged >= _LOG_EVERY_S:
             self._alarm_logged = time.monotonic()
-            log.error("%s", self._room.alarm)
+            log.error("%s", self._alarm)
+
+    @property
+    def _alarm(self) -> str | None:
+        """What will stop reading soon."""
+        spend = self._spent.warning(self._settings.limits) if self._spent and self._settings.limits else None
+        return "; ".join(filter(None, (self._room.alarm, spend))) or None
 
     def _end(self, reading: threading.Thread) -> None:
         """All that was received is landed, or stays in the spool for the next start."""
-        self.reader.stop()
+        self.reader.stop("spend" if self._over else "stopped")
         until = time.monotonic() + _HANG_UP_S
         while reading.is_alive() and time.monotonic() < until:
             self._take(0.05)
@@ -159,7 +185,7 @@ class Service:
         now_ms = self._take(0)
         if self.client.connected_since:
             # It has not come back to say so itself.
-            self._until_written(lambda: self.book.note(now_ms, Down("stopped")))
+            self._until_written(lambda: self.book.note(now_ms, Down("spend" if self._over else "stopped")))
         self._until_written(lambda: self._spool.close(now_ms))
         self._until_written(lambda: self.book.tick(now_ms))
         landed = self.uploader.finish(_FINISH_S)
@@ -176,8 +202,10 @@ class Service:
             "received": self.client.received, "queue": len(self.inbox), "landed_files": self.uploader.landed,
             "backlog": self.uploader.backlog, "backlog_bytes": self._room.used, "room_bytes": self._room.most,
             "through_ms": self.uploader.through_ms, "waits_until_ms": self.reader.waits_until_ms,
-            "gap_since_ms": self.book.since_ms, "alarm": self._room.alarm,
-            "error": self.reader.fatal or self._spool_error or self.reader.error or self.uploader.error
+            "gap_since_ms": self.book.since_ms, "alarm": self._alarm,
+            "posts_day": self._spent.day if self._spent else None,
+            "posts_month": self._spent.month if self._spent else None,
+            "error": self._over or self.reader.fatal or self._spool_error or self.reader.error or self.uploader.error
             or self._room.alarm or self.uploader.gap_error,
             "written_ms": self._settings.clock.now_ms(),
         }

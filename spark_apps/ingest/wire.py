@@ -37,7 +37,8 @@ class Session(requests.Session):
             raise requests.RequestException("a second request where one was allowed")
         self._allowed = 0
         response = super().request(*args, **kwargs)
-        response.iter_lines = lambda chunk_size=512, **_: self._lines(response, chunk_size)  # type: ignore[method-assign]
+        lines = self._lines
+        response.iter_lines = lambda chunk_size=512, **_: lines(response, chunk_size)  # type: ignore[method-assign]
         self.last = response
         return response
 

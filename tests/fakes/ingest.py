@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_apps.contract import StreamPaths
+from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.landing import Landing, connect
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.service import Service, Settings
@@ -28,12 +29,22 @@ FAST = replace(Policy().hurried(100), silence_s=5.0)
 
 
 @contextmanager
-def running(hdfs: WebHdfs, url: str, spool: Path, **settings: Any) -> Iterator[Service]:
-    """Ends in good order, as a signal would end it."""
+def running(hdfs: WebHdfs, url: str, spool: Path, raised: list[BaseException] | None = None,
+            **settings: Any) -> Iterator[Service]:
+    """Ends in good order, as a signal would end it; `raised` gets what it ends with by itself."""
     spool.mkdir(exist_ok=True)
     chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 60, "policy": FAST, "settled_ms": 300, **settings})
     service = Service(chosen, Landing(connect([hdfs.url], "tester"), StreamPaths("tags"), chosen.clock, "w"))
-    thread = threading.Thread(target=service.run, daemon=True)
+
+    def run() -> None:
+        try:
+            service.run()
+        except IngestError as error:
+            if raised is None:
+                raise
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield service
@@ -55,7 +66,7 @@ def process(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> Iterator[su
     finally:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
-        child.communicate(timeout=10)
+        child.communicate(timeout=60)
 
 
 def command(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> list[str]:

@@ -5,6 +5,7 @@ of a created file are made, those of a rename's destination are not.
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -172,7 +173,12 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(url.query).items()}
             path = unquote(url.path).removeprefix(PREFIX)
-            body = self._body()
+            body, whole = self._body()
+            if not whole:
+                # Whose client is cut off keeps what had come, as HDFS does.
+                fake.answer(query["op"], path, query, body)
+                self.close_connection = True
+                return
             # A server that was stopped takes no more from the connections it had.
             if fake._server is None:
                 self.close_connection = True
@@ -184,15 +190,20 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
             code, answer = fake.answer(query["op"], path, query, body)
             self._send(code, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
-        def _body(self) -> bytes:
+        def _body(self) -> tuple[bytes, bool]:
+            """What came, and whether it was all."""
+            length = int(self.headers.get("Content-Length") or 0)
             if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                data = self.rfile.read(length)
+                return data, len(data) == length
             pieces = []
-            while size := int(self.rfile.readline(), 16):
-                pieces.append(self.rfile.read(size))
+            with contextlib.suppress(ConnectionError, ValueError):
+                while size := int(self.rfile.readline(), 16):
+                    pieces.append(self.rfile.read(size))
+                    self.rfile.readline()
                 self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(pieces)
+                return b"".join(pieces), True
+            return b"".join(pieces), False
 
         def _send(self, code: int, data: bytes, **headers: str) -> None:
             self.send_response(code)

@@ -36,7 +36,7 @@ def start(instance: Instance, service: Service) -> None:
 
 
 def test_ingest_is_ready_once_it_reads_the_stream(instance: Instance, tmp_path: Path) -> None:
-    token = feed._token(instance).read_text().strip()
+    token = feed.token_file(instance).read_text().strip()
     with platform.serving(tmp_path / "x", token=token, limit=0) as x:
         at, service = ingest(instance, x.url, "#a")
         start(at, service)
@@ -63,9 +63,9 @@ def test_what_keeps_the_platform_from_serving_is_told_while_it_is_waited_for(ins
 
 
 def test_the_token_of_the_simulator_is_made_once_and_is_nobody_elses(instance: Instance) -> None:
-    path = feed._token(instance)
+    path = feed.token_file(instance)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert feed._token(instance).read_text() == path.read_text()
+    assert feed.token_file(instance).read_text() == path.read_text()
     assert all(path.read_text().strip() not in argument for argument in feed.ingest(instance, "tags").argv)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ from deploy.cli import parser
 from deploy.landed import LATENESS_MS
 from deploy.verbs import ledger
 from spark_apps.contract import HOUR_MS
+from spark_apps.gap import Gap
 from tests.fakes.batches import PATHS, STREAM, Batches
 
 HOUR = 1_772_359_200_000        # 2026-03-01T10
@@ -45,6 +47,17 @@ def test_the_ledger_adds_up_or_the_answer_is_no(world: Batches, monkeypatch: Any
     assert call(world, monkeypatch) == code
     assert said in capsys.readouterr().out
     assert asked[0][2] == (HOUR, HOUR + HOUR_MS)
+
+
+def test_an_hour_with_minutes_of_a_gap_says_so(world: Batches, monkeypatch: Any, capsys: Any) -> None:
+    gap = Gap(HOUR - 1, "x", "lost", end_ms=HOUR + 60_001)
+    world.hdfs.write_json(f"{PATHS.gaps}/{gap.name}.json", asdict(gap))
+    monkeypatch.setattr("deploy.tables.Tables.rows", lambda *_: iter([LEDGER]))
+    assert call(world, monkeypatch) == 0
+    assert capsys.readouterr().out.endswith("  incomplete: 2 minutes touch a gap\n")
+    call(world, monkeypatch, "--json")
+    assert json.loads(capsys.readouterr().out)[0]["incomplete_minutes"] == [
+        "2026-03-01T10:00:00Z", "2026-03-01T10:01:00Z"]
 
 
 def put_aside(world: Batches, hour: int, *lines: tuple[str, int, bytes]) -> None:
