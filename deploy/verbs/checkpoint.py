@@ -15,7 +15,7 @@ from deploy.errors import HashtideError
 from deploy.launch import Launcher
 from deploy.lines import line, screen, table
 from deploy.spec import StreamSpec
-from deploy.verbs import checkpoint_check, retire
+from deploy.verbs import checkpoint_check, checkpoint_state, retire
 from deploy.verbs.common import add_verb, dump, hour, iso, open_cluster, positive, progress
 from deploy.verbs.stream import by_airflow, tools_of, wait_until_over
 from spark_apps.contract import StreamPaths, generation_name
@@ -31,9 +31,10 @@ def add_to(verbs: Any) -> None:
     of = family.add_subparsers(dest="checkpoint_verb", metavar="VERB", required=True)
     add_verb(of, "list", list_points, "Generations and savepoints with batch, watermark, size, release.",
              example="checkpoint list --json")
-    inspect = add_verb(of, "inspect", inspect_point, "All that is known of one point.",
-                       example="checkpoint inspect before-upgrade")
+    inspect = add_verb(of, "inspect", inspect_point, checkpoint_state.DESCRIPTION,
+                       example="checkpoint inspect before-upgrade --state")
     inspect.add_argument("point", help="a savepoint, or a generation such as g0001")
+    checkpoint_state.add_to(inspect)
     take = add_verb(of, "savepoint", take_savepoint, "Keep this instant of the stream under a name, while it runs or "
                     "not.", example='checkpoint savepoint before-upgrade --why "release 0.2"')
     take.add_argument("name", nargs="?", default="", help="letters, digits, - and _ (default: the time)")
@@ -108,6 +109,9 @@ def _came(one: Entry) -> str:
 
 
 def inspect_point(args: argparse.Namespace) -> int:
+    checkpoint_state.check(args)
+    if args.state:
+        return checkpoint_state.run(args)
     cluster, files = open_cluster(args)
     found = catalogue.entry(files, StreamPaths(args.stream, cluster.root), args.point)
     if args.json:

@@ -79,6 +79,19 @@ def test_the_release_that_made_the_checkpoint_may_go_on_with_it(load: Load, figu
     assert not load.machine.hdfs.list(f"{load.paths.root}/trial")
 
 
+def test_the_state_is_opened_where_it_lies_also_of_a_stream_that_runs(load: Load, figure: Figure) -> None:
+    batch_id, rows = load.heartbeat()["batch_id"], load.heartbeat()["state_rows"]
+    began = time.monotonic()
+    said = checkpoint(load, "inspect", "g0001", "--state", "--json")
+    assert said.code == 0, said.text
+    figure(f"checkpoint inspect --state: {time.monotonic() - began:.1f} s, {said.json()['rows']:,} rows")
+    assert said.json()["rows"] == sum(one["rows"] for one in said.json()["partitions"]) >= int(str(rows)) > 0
+    saved = checkpoint(load, "inspect", "middle", "--state", "--json")
+    assert saved.code == 0, saved.text
+    assert saved.json()["batch_id"] <= int(str(batch_id)) <= said.json()["batch_id"]
+    assert saved.json()["rows"] == saved.json()["told_rows"]
+
+
 def test_a_restore_says_what_it_would_do(load: Load) -> None:
     await_batches(load, 3)
     said = checkpoint(load, "restore", "middle")
