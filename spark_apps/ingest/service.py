@@ -89,9 +89,13 @@ class Service:
         if not self._over:
             reading.start()
             log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
-        while not self._stopping and not self.reader.fatal and not self._over:
-            self._step()
-        self._end(reading)
+        try:
+            while not self._stopping and not self.reader.fatal and not self._over:
+                self._step()
+            self._end(reading)
+        finally:
+            self.reader.stop()
+            self.inbox.close()
         if self._over or self.reader.fatal:
             raise IngestError(self._over or self.reader.fatal)
 

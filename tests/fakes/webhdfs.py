@@ -169,6 +169,10 @@ def _handler(fake: WebHdfs) -> type[BaseHTTPRequestHandler]:
         def do_PUT(self) -> None:
             self._serve()
 
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):   # of a client that was killed
+                super().handle()
+
         def _serve(self) -> None:
             url = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(url.query).items()}
