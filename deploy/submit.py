@@ -52,14 +52,10 @@ class Job:
 
 
 def build_command(cluster: Cluster, job: Job) -> list[str]:
-    """spark-submit's argument list. The cluster file's [spark.conf] comes last and wins."""
+    """spark-submit's argument list. The cluster file's [spark.conf] wins over all but what this job itself asks for."""
     spark, fs = cluster.spark, cluster.hdfs.default_fs.rstrip("/")
     executor_memory = job.executor_memory or spark.executor_memory
     conf = {
-        "spark.app.name": job.name,
-        "spark.yarn.submit.waitAppCompletion": "false",
-        "spark.yarn.queue": job.queue,
-        "spark.yarn.tags": ",".join(job.tags),
         "spark.driver.memory": spark.driver_memory,
         "spark.executor.memory": executor_memory,
         "spark.executor.instances": str(job.executors or spark.executors),
@@ -70,7 +66,7 @@ def build_command(cluster: Cluster, job: Job) -> list[str]:
         "spark.yarn.appMasterEnv.PYSPARK_PYTHON": spark.python,
         "spark.executorEnv.PYTHONHASHSEED": "0",
         **_PATIENCE, **libraries(cluster), **_attempts(cluster, job.kind), **_jvm(spark.driver_memory, executor_memory),
-        **spark.conf,
+        **spark.conf, **_of_job(job),
     }
     command = [spark.submit, "--master", "yarn", "--deploy-mode", "cluster"]
     if spark.keytab:
@@ -78,6 +74,13 @@ def build_command(cluster: Cluster, job: Job) -> list[str]:
     for key in sorted(conf):
         command += ["--conf", f"{key}={conf[key]}"]
     return [*command, "--py-files", fs + job.release.app, fs + job.release.main(job.kind), *job.args]
+
+
+def _of_job(job: Job) -> dict[str, str]:
+    """By name and tags it is found again, and its queue was looked up before."""
+    asked = {"spark.executor.instances": str(job.executors or ""), "spark.executor.memory": job.executor_memory}
+    return {"spark.app.name": job.name, "spark.yarn.queue": job.queue, "spark.yarn.tags": ",".join(job.tags),
+            "spark.yarn.submit.waitAppCompletion": "false", **{key: value for key, value in asked.items() if value}}
 
 
 def libraries(cluster: Cluster) -> dict[str, str]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,8 +59,20 @@ def test_drivers_and_executors_outlast_a_namenode_that_is_away(kind: str) -> Non
     assert sum(ms * times for ms, times in zip(sleeps[::2], sleeps[1::2], strict=True)) >= 600_000
 
 
-def test_the_cluster_files_own_settings_win() -> None:
-    assert settings(submit.build_command(CLUSTER, job()))["spark.ui.enabled"] == "false"
+FILE = {"spark.executor.instances": "8", "spark.executor.memory": "8g", "spark.executor.cores": "4",
+        "spark.yarn.queue": "other", "spark.yarn.tags": "other"}
+
+
+@pytest.mark.parametrize("asked,instances,memory", [
+    ({}, "8", "8g"), ({"executors": 2}, "2", "8g"), ({"executor_memory": "700m"}, "8", "700m"),
+    ({"executors": 2, "executor_memory": "700m"}, "2", "700m")])
+def test_the_cluster_files_own_settings_win_but_not_over_what_was_asked_for(
+        asked: dict[str, Any], instances: str, memory: str) -> None:
+    cluster = replace(CLUSTER, spark=replace(CLUSTER.spark, conf=FILE))
+    conf = settings(submit.build_command(cluster, replace(job(), **asked)))
+    assert (conf["spark.executor.instances"], conf["spark.executor.memory"]) == (instances, memory)
+    assert (conf["spark.executor.cores"], conf["spark.yarn.queue"]) == ("4", "streaming")
+    assert conf["spark.yarn.tags"] == "hashtide-a,hashtide-a-e1", "by them it is found again"
 
 
 def test_spark_submit_sees_no_secret_of_its_parent(tmp_path: Path) -> None:
