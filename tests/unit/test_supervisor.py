@@ -258,8 +258,8 @@ def test_after_an_outage_of_hdfs_a_driver_is_no_stalled_one(world: World) -> Non
     lease.hold(world.tools, STREAM, "run#1", 3)
     settle(world)
     assert world.rm.killed == []
-    for _ in range(4):
-        world.ms += 20_000
+    for _ in range(8):
+        world.ms += 10_000
         lease.hold(world.tools, STREAM, "run#1", 3)
     settle(world)
     assert world.rm.killed == ["application_1_0001"]
