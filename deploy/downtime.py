@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from deploy.observation import STALL_MS
 from deploy.records import Arrivals, Attempt, Change, Launch, Records
 from deploy.restart_policy import Restart
 from deploy.spans import Span, common, touches, union
+from deploy.stall import STALL_MS
 from spark_apps.contract import MINUTE_MS
 
 #: The class of an end that somebody wanted.

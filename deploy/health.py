@@ -7,7 +7,6 @@ from typing import Any
 
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe
-from deploy.supervisor import stalled
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,13 @@ def one_line(text: str) -> str:
 
 
 def health(tools: Launcher, stream: str) -> Health:
-    return judge(observe(tools, stream), tools)
+    return judge(observe(tools, stream))
 
 
-def judge(seen: Observation, tools: Launcher) -> Health:
+def judge(seen: Observation) -> Health:
+    """Pure."""
     app, beat = seen.app, seen.heartbeat
-    ok, verdict = _verdict(seen, tools)
+    ok, verdict = _verdict(seen)
     commit = beat.get("commit_ms")
     return Health(
         seen.stream, ok, verdict, app.id if app else "", app.state if app else "", seen.epoch, beat.get("generation"),
@@ -109,7 +109,7 @@ def _parked(seen: Observation) -> dict[str, Any]:
                   int(seen.desired.get("time_ms") or 0))
 
 
-def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:
+def _verdict(seen: Observation) -> tuple[bool, str]:
     wanted = str(seen.desired.get("state") or "never submitted")
     if seen.unknown:
         return False, f"unknown: {seen.unknown}"
@@ -125,8 +125,8 @@ def _verdict(seen: Observation, tools: Launcher) -> tuple[bool, str]:
         return False, "stopping"
     if not seen.heartbeat:
         return False, "starting"
-    if why := stalled(tools, seen):
-        return False, f"stalled: {why}"
+    if seen.stalled:
+        return False, f"stalled: {seen.stalled}"
     return True, "running"
 
 

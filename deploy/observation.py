@@ -1,7 +1,7 @@
 """One look at a stream, and what it means: changes nothing, concludes nothing from silence."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deploy import desired, restart_policy
@@ -16,14 +16,9 @@ from deploy.launch import (
     newest_epoch,
 )
 from deploy.restart_policy import Decision, Event, Restart
+from deploy.stall import STALL_MS, stalled
 from deploy.yarn import Application
 from spark_apps.contract import StreamPaths, epoch_tag
-
-#: The first batch of a JVM takes 11 s where the cores are free, several times that where they are not.
-STARTUP_MS = 180_000
-STALL_MS = 60_000
-#: Eight heartbeats.
-SILENT_MS = 40_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class Observation:
     stop_ms: int | None = None           # when its stop was asked for
     kill: dict[str, Any] = field(default_factory=dict)        # why its kill was asked for
     history: tuple[Restart, ...] = ()    # read only where no application lives
+    stalled: str = ""                    # why the running application counts as stalled
 
     @property
     def wanted(self) -> bool:
@@ -79,7 +75,7 @@ def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
     stop = hdfs.status(paths.stop(epoch)) if epoch else None
     over, now = not (mine and mine[-1].live), tools.now_ms()
     ours = beat.get("epoch") == epoch
-    return Observation(
+    seen = Observation(
         paths.stream, now, "", desired.read(hdfs, paths), epoch,
         intent_ms(hdfs, paths, epoch) if epoch else 0, mine[-1] if mine else None,
         tuple(app for app in live if app.epoch(paths.stream) != epoch),
@@ -88,6 +84,7 @@ def _observe(tools: Launcher, paths: StreamPaths) -> Observation:
         int(stop["modificationTime"]) if stop else None,
         _word(hdfs.read_json(paths.kill(epoch))) if epoch else {},
         history(hdfs, paths) if over else ())
+    return replace(seen, stalled=stalled(tools, seen)) if seen.wanted else seen
 
 
 def history(hdfs: Files, paths: StreamPaths, last: int = 20) -> tuple[Restart, ...]:
@@ -169,31 +166,6 @@ def _may_yet_appear(seen: Observation) -> bool:
 
 def overdue_stop(seen: Observation) -> bool:
     return bool(seen.app and seen.app.live and seen.stop_ms and seen.now_ms - seen.stop_ms > STOP_TIMEOUT_MS)
-
-
-def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int, since_ms: int = 0) -> bool:
-    """RUNNING, and for longer than max(3 triggers, 60 s) without a commit. Whether that is a stall, landing tells.
-
-    `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS. `since_ms`: from when on the
-    stream is watched: after an outage of HDFS the driver has its time again.
-    """
-    if not _should_be_heard_of(seen):
-        return False
-    last = int(seen.heartbeat.get("commit_ms") or 0)
-    if last <= started_ms:
-        return seen.now_ms - max(started_ms, since_ms) > STARTUP_MS
-    return seen.now_ms - max(last, since_ms) > max(3 * trigger_seconds * 1000, STALL_MS)
-
-
-def silent(seen: Observation, started_ms: int, since_ms: int = 0) -> bool:
-    """RUNNING, and no heartbeat for 40 s: its processes stand still, whatever the batch takes. A driver that starts has
-    none yet; `started_ms`, `since_ms` as for quiet_too_long."""
-    beat = int(seen.heartbeat.get("time_ms") or 0)
-    return _should_be_heard_of(seen) and beat > started_ms and seen.now_ms - max(beat, since_ms) > SILENT_MS
-
-
-def _should_be_heard_of(seen: Observation) -> bool:
-    return bool(seen.app and seen.app.state == "RUNNING") and seen.stop_ms is None and not seen.overwritten
 
 
 def failing(seen: Observation) -> tuple[str, str]:

@@ -7,52 +7,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from deploy import desired, lease
-from deploy.launch import Files, Launcher, StreamSpec, newest_epoch
-from deploy.observation import STALL_MS, Observation, decide, event, failing, overdue_stop, quiet_too_long, silent
+from deploy import desired
+from deploy.launch import Launcher, StreamSpec, newest_epoch
+from deploy.observation import Observation, decide, event, failing, overdue_stop
 from deploy.restart_policy import Decision, Park
 from deploy.yarn import Application
-from spark_apps.contract import LandingFile, StreamPaths
-
-
-def stalled(tools: Launcher, seen: Observation) -> str:
-    """Why the running application counts as stalled; empty where it does not: an idle source is no stall."""
-    trigger = int(seen.desired.get("parameters", {}).get("trigger_seconds") or 10)
-    if seen.app is None or not (silent(seen, seen.app.started_ms) or
-                                quiet_too_long(seen, trigger, seen.app.started_ms)):
-        return ""
-    attempts = tools.yarn.attempts(seen.app.id)
-    started = int(attempts[-1].get("startTime") or 0) if attempts else seen.app.started_ms
-    since = lease.newest(tools, seen.stream).since_ms
-    if silent(seen, started, since):
-        return f"no heartbeat for {(seen.now_ms - int(seen.heartbeat['time_ms'])) // 1000} s"
-    if not quiet_too_long(seen, trigger, started, since):
-        return ""
-    last = int(seen.heartbeat.get("commit_ms") or 0)
-    waiting = landed_between(tools.hdfs, StreamPaths(seen.stream, tools.cluster.root), last, seen.now_ms - STALL_MS)
-    if not waiting:
-        return ""
-    return f"no commit for {(seen.now_ms - max(last, started)) // 1000} s while {waiting} landed files wait"
-
-
-def landed_between(hdfs: Files, paths: StreamPaths, after_ms: int, before_ms: int) -> int:
-    """Landing files that became visible within (after, before], whatever hour they belong to: a source that was cut
-    off lands what it had received long ago. A directory changes with each file that it gets."""
-    found = 0
-    for day in (f"{paths.landing}/{name}" for name in hdfs.list(paths.landing) if name.startswith("dt=")):
-        for hour, directory in hdfs.statuses(day).items():
-            if int(directory["modificationTime"]) > after_ms:
-                found += sum(after_ms < int(status["modificationTime"]) <= before_ms and _is_landing(name)
-                             for name, status in hdfs.statuses(f"{day}/{hour}").items())
-    return found
-
-
-def _is_landing(name: str) -> bool:
-    try:
-        LandingFile.parse(name)
-    except ValueError:
-        return False
-    return True
+from spark_apps.contract import StreamPaths
 
 
 def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None:
@@ -103,8 +63,8 @@ def settle(tools: Launcher, seen: Observation) -> Decision:
             tools.yarn.kill(seen.app.id)   # whoever left word may have been cut off before the kill
         elif seen.unwanted:
             ask_to_end(tools, paths, seen.epoch, "supervisor", "launched while its stop was asked for")
-        elif seen.wanted and (why := stalled(tools, seen)):
-            kill(tools, paths, seen.app, why, "stalled")
+        elif seen.wanted and seen.stalled:
+            kill(tools, paths, seen.app, seen.stalled, "stalled")
         elif seen.wanted and (said := failing(seen))[0]:
             kill(tools, paths, seen.app, *said)
         return decision

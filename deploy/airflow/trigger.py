@@ -106,11 +106,8 @@ class StreamTrigger(BaseTrigger):
 
     def _judge(self, seen: Observation) -> None:
         """For those who look on; what is decided does not depend on it."""
-        try:
-            if self._tools and (seen.desired or seen.unknown):
-                self._seen = health.judge(seen, self._tools), seen
-        except HashtideError as error:
-            self.log.debug("no verdict: %s", error)
+        if seen.desired or seen.unknown:
+            self._seen = health.judge(seen), seen
 
     async def publish(self) -> None:
         """What was seen, where Airflow shows it."""

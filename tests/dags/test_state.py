@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 from deploy import health, supervisor
 from deploy.airflow import state
 from deploy.airflow.state import EVERY_MS, HEALTH, STREAMS, Published
-from deploy.airflow.trigger import StreamTrigger
 from deploy.observation import observe
 from tests.fakes.batches import PATHS, STREAM, Batches
 from tests.fakes.world import SPEC
@@ -57,7 +57,7 @@ TI = SimpleNamespace(dag_id="hashtag_stream", task_id="hold", run_id="run1", map
 
 def publish(world: Batches, published: Published, ti: Any = TI) -> None:
     seen = observe(world.tools, STREAM)
-    asyncio.run(published.publish(ti, health.judge(seen, world.tools), seen, world.tools.cluster))
+    asyncio.run(published.publish(ti, health.judge(seen), seen, world.tools.cluster))
 
 
 @pytest.fixture
@@ -95,27 +95,24 @@ def test_it_is_written_when_the_verdict_changes_and_else_every_two_minutes(runni
     assert len(comms.sent) > written
 
 
-def test_a_verdict_whose_numbers_move_is_the_same_verdict(running: Batches, comms: Comms,
-                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    published, texts = Published(), iter(["no commit for 61 s", "no commit for 66 s"])
-    monkeypatch.setattr(health, "stalled", lambda tools, seen: next(texts))
+def test_a_verdict_whose_numbers_move_is_the_same_verdict(running: Batches, comms: Comms) -> None:
+    published, written = Published(), list[int]()
     running.commit(1)
-    publish(running, published)
-    written = len(comms.sent)
-    publish(running, published)
-    assert len(comms.sent) == written
+    for text in ("no commit for 61 s", "no commit for 66 s"):
+        seen = replace(observe(running.tools, STREAM), stalled=text)
+        asyncio.run(published.publish(TI, health.judge(seen), seen, running.tools.cluster))
+        written.append(len(comms.sent))
+    assert written[0] and written[0] == written[1]
 
 
 def test_the_button_to_the_logs_follows_the_newest_attempt(running: Batches, comms: Comms,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     published = Published()
     seen = observe(running.tools, STREAM)
     for attempt in (1, 2):
         page = f"http://nm:8042/node/containerlogs/container_1_000{attempt}/hash tide"
         found = replace(seen, app=replace(seen.app, am_container_logs=page))
-        asyncio.run(published.publish(TI, health.judge(found, running.tools), found, running.tools.cluster))
+        asyncio.run(published.publish(TI, health.judge(found), found, running.tools.cluster))
         assert comms.values()["_link_LogsLink"] == page.replace(" ", "%20")
 
 
@@ -135,20 +132,6 @@ def test_an_airflow_that_does_not_take_it_holds_nothing_up(running: Batches, com
 def test_without_a_task_instance_nothing_is_sent(running: Batches, comms: Comms) -> None:
     publish(running, Published(), None)
     assert comms.sent == []
-
-
-def test_a_verdict_that_cannot_be_had_changes_nothing_of_what_is_decided(running: Batches, comms: Comms,
-                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    from deploy.errors import Unreachable
-
-    def judge(*_: Any) -> Any:
-        raise Unreachable("no ResourceManager serves")
-
-    monkeypatch.setattr(health, "judge", judge)
-    supervisor.stop(running.tools, STREAM)
-    running.rm.all[0].to_ms = running.ms
-    event = StreamTrigger(STREAM, "run1#1", 1).poll()
-    assert event and event.what == "done"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deploy import lease
-from deploy.observation import SILENT_MS
+from deploy.stall import SILENT_MS
 from spark_apps.progress import BEAT_MS
 from tests.fakes.world import PATHS, STREAM, World
 

@@ -8,8 +8,6 @@ import pytest
 
 from deploy.launch import INTENT_TIMEOUT_MS
 from deploy.observation import (
-    STALL_MS,
-    STARTUP_MS,
     Observation,
     decide,
     event,
@@ -17,10 +15,9 @@ from deploy.observation import (
     history,
     observe,
     overdue_stop,
-    quiet_too_long,
-    silent,
 )
 from deploy.restart_policy import Done, Park, Restart, Submit, Wait
+from deploy.stall import STALL_MS, STARTUP_MS, quiet_too_long, silent
 from deploy.yarn import Application
 from tests.fakes.world import PATHS, STREAM, World
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from deploy import lease, supervisor
+from deploy import health, lease, supervisor
+from deploy.errors import Unreachable
 from deploy.launch import STOP_TIMEOUT_MS, StreamSpec
 from deploy.observation import observe
 from deploy.restart_policy import Done, Park, Submit, Wait
@@ -187,7 +188,7 @@ def test_the_reason_says_how_long_and_how_many(world: World) -> None:
     running(world, 100)
     land(world, 90)
     land(world, 80)
-    why = supervisor.stalled(world.tools, observe(world.tools, STREAM))
+    why = observe(world.tools, STREAM).stalled
     assert why == "no commit for 100 s while 2 landed files wait"
 
 
@@ -195,7 +196,7 @@ def test_files_of_others_in_landing_do_not_wait(world: World) -> None:
     running(world, 100)
     for name in (".part", "notes.txt", "_SUCCESS"):
         land(world, 90, name)
-    assert supervisor.stalled(world.tools, observe(world.tools, STREAM)) == ""
+    assert observe(world.tools, STREAM).stalled == ""
 
 
 def test_an_attempt_that_yarn_has_just_started_gets_its_time(world: World) -> None:
@@ -203,9 +204,33 @@ def test_an_attempt_that_yarn_has_just_started_gets_its_time(world: World) -> No
     land(world, 90)
     now = world.now_ms()
     world.rm.attempts_of[app.id] = [{"id": 1, "startTime": now - 3_000_000}, {"id": 2, "startTime": now - 100_000}]
-    assert supervisor.stalled(world.tools, observe(world.tools, STREAM)) == ""
+    assert observe(world.tools, STREAM).stalled == ""
     world.rm.attempts_of[app.id][1]["startTime"] = now - 181_000
-    assert supervisor.stalled(world.tools, observe(world.tools, STREAM)).startswith("no commit for 181 s")
+    assert observe(world.tools, STREAM).stalled.startswith("no commit for 181 s")
+
+
+def test_what_is_seen_is_looked_up_once_for_whoever_acts_and_for_whoever_tells(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, asked = running(world, 100), list[str]()
+    land(world, 90)
+    monkeypatch.setattr(world.rm, "attempts", lambda app_id: asked.append(app_id) or [])
+    seen = observe(world.tools, STREAM)
+    supervisor.settle(world.tools, seen)
+    assert health.judge(seen).verdict == "stalled: no commit for 100 s while 1 landed files wait"
+    assert world.rm.killed == asked == [app.id]
+
+
+def test_where_landing_cannot_be_listed_nothing_is_concluded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    running(world, 100)
+    statuses = world.hdfs.statuses
+
+    def away(path: str) -> Any:
+        if path.startswith(PATHS.landing):
+            raise Unreachable("no NameNode")
+        return statuses(path)
+
+    monkeypatch.setattr(world.hdfs, "statuses", away)
+    assert observe(world.tools, STREAM).unknown == "no NameNode"
 
 
 def test_what_a_source_lands_late_waits_as_well(world: World) -> None:
@@ -214,7 +239,7 @@ def test_what_a_source_lands_late_waits_as_well(world: World) -> None:
     path = f"{PATHS.landing_hour(received)}/{LandingFile(received, received, 'x', 'late').name}"
     world.hdfs.replace(path, b"{}\n")
     world.hdfs.times[path] = world.now_ms() - 90_000
-    why = supervisor.stalled(world.tools, observe(world.tools, STREAM))
+    why = observe(world.tools, STREAM).stalled
     assert why == "no commit for 100 s while 1 landed files wait"
 
 
