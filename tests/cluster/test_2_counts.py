@@ -15,6 +15,7 @@ from spark_apps.contract import HOUR_MS, MINUTE_MS, hour_name
 from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, feeding, loaded
+from tests.cluster.trials import trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
@@ -52,14 +53,15 @@ def test_a_tweet_is_visible_within_30_seconds(load: Load, figure: Figure) -> Non
 def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load, figure: Figure) -> None:
     [app_id] = load.live_applications()
     before = load.heartbeat()
-    assert kill_driver(app_id)
     began = time.monotonic()
+    assert kill_driver(app_id)
 
     def committed() -> bool:
         now = load.heartbeat()
         return now["attempt"] == 2 and int(str(now["batch_id"] or 0)) > int(str(before["batch_id"]))
-    until(committed, 180, "a commit of attempt 2")
-    figure(f"next commit {time.monotonic() - began:.1f} s after kill -9 of the driver")
+    with trials("driver_kill", figure) as done:
+        until(committed, 180, "a commit of attempt 2")
+        done.add(time.monotonic() - began)
     assert load.live_applications() == [app_id]
 
 
@@ -70,9 +72,10 @@ def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Lo
         if application_masters(given_up):
             kill_driver(given_up)
         assert time.monotonic() - began < 180, "YARN does not give up"
-    until(lambda: load.heartbeat().get("epoch") == 2 and load.heartbeat().get("batch_id") is not None, 240,
-          "a commit of epoch 2")
-    figure(f"first commit of the next application {time.monotonic() - began:.1f} s after the first of the kills")
+    with trials("yarn_gives_up", figure) as done:
+        until(lambda: load.heartbeat().get("epoch") == 2 and load.heartbeat().get("batch_id") is not None, 240,
+              "a commit of epoch 2")
+        done.add(time.monotonic() - began)
     [app_id] = load.live_applications()
     assert app_id != given_up
     held = load.machine.task("hashtag_stream", load.run_id, "hold")

@@ -18,23 +18,20 @@ from spark_apps.contract import HOUR_MS, MINUTE_MS
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, feeding, loaded
 from tests.cluster.test_2_counts import difference
-from tests.cluster.trials import PLAYED
 from tests.cluster.undone import undone
 from tests.cluster.waiting import until
 from tests.fakes.damage import SILENT, Damage, Patient, cases, truncated
 
 Figure = Callable[[str], None]
 STREAM = "sick"
-pytestmark = pytest.mark.skipif(not PLAYED, reason="three of its parts have not yet passed on real HDFS; with "
-                                                   "HASHTIDE_DRILL=once it is played")
-RATE, SECONDS = 50, 260
+RATE, SECONDS, TRIGGER_S = 50, 160, 5
 
 
 @pytest.fixture(scope="module")
 def load(machine: Laptop, up: Said) -> Iterator[Load]:
     """A stream that has run for some twenty batches, by two drivers, and is stopped."""
     assert up.code == 0
-    with loaded(machine, STREAM, RATE) as running:
+    with loaded(machine, STREAM, RATE, TRIGGER_S) as running:
         running.await_second(SECONDS / 2)
         assert machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
         assert machine.hashtide("stream", "submit", "--stream", STREAM).code == 0

@@ -18,7 +18,7 @@ from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_2_counts import difference
 from tests.cluster.test_4_bad_use import dfsadmin
-from tests.cluster.trials import FULL, MARKS, trials
+from tests.cluster.trials import ALONE, FULL, MARKS, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
@@ -82,6 +82,7 @@ def hold_task(load: Load, run_id: str) -> dict[str, Any]:
     return load.machine.task("hashtag_stream", run_id, "hold")
 
 
+@ALONE
 def test_driver_kill(load: Load, figure: Figure) -> None:
     with trials("driver_kill", figure) as done:
         for _ in done.times:
@@ -107,6 +108,7 @@ def fresh_application(load: Load) -> None:
         committed(load, 0, epoch + 1)
 
 
+@ALONE
 def test_yarn_gives_up(load: Load, figure: Figure) -> None:
     with trials("yarn_gives_up", figure) as done:
         for _ in done.times:

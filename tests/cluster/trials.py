@@ -12,12 +12,13 @@ import pytest
 
 from deploy.drills import DRILLS
 
-#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: no drill, so none is played.
+#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: among the other tests of the layer.
 PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
 #: Of every module of drills.
-MARKS = [pytest.mark.timeout(7200 if FULL else 900),
-         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for a quarter of an hour")]
+MARKS = [pytest.mark.timeout(7200 if FULL else 900)]
+#: Of a drill that another test of the layer is, too.
+ALONE = pytest.mark.skipif(not PLAYED, reason="test_2_counts kills the drivers of its stream in the same way")
 
 
 @dataclass
