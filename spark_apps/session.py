@@ -13,6 +13,9 @@ SQL: dict[str, str] = {
 }
 
 _DELTA = {
+    # A batch, its Delta commit above all, can have more generated classes than the 100 that Spark keeps: two dozen were
+    # then compiled again for each, by Spark and by the JVM: half of a warm stream's processor time, all in one JVM.
+    "spark.sql.codegen.cache.maxEntries": "1000",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # 50 tasks for a log of a few hundred entries would cost seconds a batch.

@@ -26,12 +26,11 @@ def cpu_s() -> float:
 
 def resident_mb() -> tuple[float, float]:
     """(JVM, Python) without what is shared with others being told apart."""
-    java = python = 0.0
+    found = {"java": 0.0, "python": 0.0}
     for process in tree():
         with suppress(psutil.NoSuchProcess):
-            mb = process.memory_info().rss / 2**20
-            if process.name() == "java":
-                java += mb
-            else:
-                python += mb
-    return java, python
+            # By its name: a child that the JVM has just forked to run a command has all of the JVM's pages as its own.
+            for name in found:
+                if process.name().startswith(name):
+                    found[name] += process.memory_info().rss / 2**20
+    return found["java"], found["python"]
