@@ -66,6 +66,7 @@ DRILLS = {
     "orphan": Drill("triggerer killed, task marked failed, triggerer back: until the driver is gone", 3, 330, 330),
     "submit_killed": Drill("a launch killed at a step, until the next one has the stream's one driver", 12),
     "every_batch_fails": Drill("a release that fails on every batch, until it is parked", 1),
+    "restore": Drill("back to a savepoint, from the command to the first commit", 10, None, 180),
 }
 
 

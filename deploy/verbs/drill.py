@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
 def play(names: list[str], full: bool, report: Path, quiet: bool) -> int:
     """The exit code of the tests that are the drills; each appends its outcome to the report, a line each."""
     python = config.home() / "envs" / "spark" / "bin" / "python"
+    files = (str(ROOT / "tests" / "cluster" / f"test_{name}.py") for name in ("6_drills", "7_launches", "8_restores"))
     command = [str(python), "-P", "-m", "pytest", "-c", str(ROOT / "setup.cfg"), "--rootdir", str(ROOT), "-v", "-s",
-               *(str(ROOT / "tests" / "cluster" / name) for name in ("test_6_drills.py", "test_7_launches.py"))]
+               *files]
     if names:
         command += ["-k", " or ".join(names)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",

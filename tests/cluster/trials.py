@@ -17,8 +17,11 @@ PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
 #: Of every module of drills.
 MARKS = [pytest.mark.timeout(7200 if FULL else 900)]
-#: Of a drill that another test of the layer is, too.
-ALONE = pytest.mark.skipif(not PLAYED, reason="test_2_counts kills the drivers of its stream in the same way")
+
+
+def alone(reason: str) -> pytest.MarkDecorator:
+    """Of a drill that another test of the layer is, too."""
+    return pytest.mark.skipif(not PLAYED, reason=reason)
 
 
 @dataclass
