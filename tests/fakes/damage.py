@@ -125,7 +125,7 @@ def replaced(where: Where, old: bytes, new: bytes) -> Damage:
     def do(p: Patient) -> None:
         data = p.read(path := where(p))
         found = re.sub(old, new, data, count=1)
-        assert found != data and len(found) == len(data)
+        assert found != data and len(found) == len(data), f"{path} has nothing like {old!r}"
         p.write(path, found)
     return do
 
@@ -135,7 +135,7 @@ def another_digit(where: Where, before: bytes) -> Damage:
     def do(p: Patient) -> None:
         data = bytearray(p.read(path := where(p)))
         found = re.search(before, data)
-        assert found
+        assert found, f"{path} has nothing like {before!r}"
         data[found.end()] ^= 1
         p.write(path, bytes(data))
     return do
@@ -248,10 +248,10 @@ SILENT: list[tuple[str, Damage, tuple[str, ...]]] = [
      ("other_configuration",)),
     ("a name of a setting in older offsets", replaced(lambda p: p.newest("offsets", 4), rb"compression.codec",
                                                       b"compression.codeb"), ("other_configuration",)),
-    ("path in the source's log", replaced(lambda p: p.source(), rb"-x-([0-9a-f]+)[0-9a-f]\.jsonl", rb"-x-\g<1>z.jsonl"),
-     ("source_log_contradicted",)),
-    ("path in the compacted source's log", replaced(lambda p: p.compact(), rb"-x-([0-9a-f]+)[0-9a-f]\.jsonl",
-                                                    rb"-x-\g<1>z.jsonl"), ("source_log_contradicted",)),
+    ("path in the source's log", replaced(lambda p: p.source(), rb"(-[a-z]+-[0-9a-f]+)[0-9a-f]\.jsonl",
+                                          rb"\g<1>z.jsonl"), ("source_log_contradicted",)),
+    ("path in the compacted source's log", replaced(lambda p: p.compact(), rb"(-[a-z]+-[0-9a-f]+)[0-9a-f]\.jsonl",
+                                                    rb"\g<1>z.jsonl"), ("source_log_contradicted",)),
     ("time in the source's log", replaced(lambda p: p.source(), rb'(timestamp":\d{12})\d', rb"\g<1>x"),
      ("source_log_damaged",)),
     ("number in the source's log", another_digit(lambda p: p.source(), rb'batchId":'),
