@@ -101,7 +101,7 @@ class Raw:
 
 
 @contextmanager
-def raw(x: Platform, path: str = STREAM, timeout_s: float = 5, receive_buffer: int = 0) -> Iterator[Raw]:
+def raw(x: Platform, path: str = STREAM, timeout_s: float = 60, receive_buffer: int = 0) -> Iterator[Raw]:
     reader = Raw(x.url, path, timeout_s, receive_buffer)
     try:
         yield reader
@@ -110,7 +110,7 @@ def raw(x: Platform, path: str = STREAM, timeout_s: float = 5, receive_buffer: i
 
 
 def api(x: Platform, method: str, path: str, **given: Any) -> requests.Response:
-    return requests.request(method, x.url + path, headers=BEARER, timeout=5, **given)
+    return requests.request(method, x.url + path, headers=BEARER, timeout=60, **given)
 
 
 class Tweepy(tweepy.StreamingClient):  # type: ignore[misc]

@@ -20,7 +20,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], object], what: str, deadline_s: float = 10.0) -> None:
+def until(condition: Callable[[], object], what: str, deadline_s: float = 30.0) -> None:
     """AssertionError naming `what` where it does not come true in time."""
     end = time.monotonic() + deadline_s
     while not condition():

@@ -55,7 +55,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         raise BadUse(f"--time-scale {args.time_scale:g}: expected more than 0 and at most 1")
     played = script.load(args.faults) if args.faults else script.Script()
     return Settings(args.dir, args.rate, token, args.limit, args.duration_s, args.keep_alive_s, args.max_connections,
-                    Clock(args.clock_offset_ms), args.time_scale, args.always or bool(args.faults), played)
+                    Clock(args.clock_offset_ms), args.time_scale, args.always or bool(args.faults), script=played)
 
 
 async def _run(args: argparse.Namespace, settings: Settings) -> None:

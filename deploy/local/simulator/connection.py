@@ -76,6 +76,11 @@ class Connection:
         """Bytes that the client's side has not taken off this program's hands."""
         return self.writer.transport.get_write_buffer_size()
 
+    def narrow(self) -> None:
+        """The kernel keeps no megabytes for a client that does not read: `waiting` tells how far it is behind."""
+        if (sock := self._socket()) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
+
     def settle(self) -> None:
         """Forgets what has reached the client's side."""
         arrived = self._written - self.waiting - self._in_kernel()

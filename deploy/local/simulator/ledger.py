@@ -12,7 +12,7 @@ from typing import IO, Any
 
 class Ledger:
     """`<dir>/ledger-<connection>.jsonl` with {"sent_ms", "connection", "seq", "fault", "record"}; on disk within a
-    second. `fault` names what made the record such as it is, and is there only where something did."""
+    second. `fault` names what made a record come, or such as it is: a fault, or `backfill`; most have none."""
 
     def __init__(self, directory: Path, connection: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 from typing import Any
 
-from deploy.errors import BadUse
-from deploy.local.simulator import connection, script, wire
-from deploy.local.simulator.faults.answers import too_many
+from deploy.local.simulator import connection, wire
+from deploy.local.simulator.api import Api
 from deploy.local.simulator.generator import Generator
 from deploy.local.simulator.rules import Rules
 from deploy.local.simulator.settings import Settings
 from deploy.local.simulator.stream import Stream
-from deploy.local.simulator.wire import ALL_CONNECTIONS, RULES, STREAM, Answer, Request, problem
+from deploy.local.simulator.wire import Request
 
 Json = dict[str, Any]
 
@@ -28,6 +27,7 @@ class Server:
     def __init__(self, settings: Settings, generator: Generator) -> None:
         self.rules = Rules()
         self.stream = Stream(settings, generator, self.rules, self._listen)
+        self.api = Api(self.stream)
         self._address = ("", 0)
         self._open = True
         self._server: asyncio.Server | None = None
@@ -58,6 +58,18 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(self._feed)
 
+    @property
+    def sent(self) -> int:
+        """Tweets that were made, each for all connections."""
+        return self.stream.made
+
+    @property
+    def done(self) -> bool:
+        return self.stream.done
+
+    def health(self) -> Json:
+        return self.stream.health()
+
     def _listen(self, open_: bool) -> None:
         self._open = open_
         if not open_ and self._server:
@@ -75,9 +87,9 @@ class Server:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             request = await wire.read(reader)
-            answer = self._answer(request)
+            answer = self.api.answer(request)
             if answer is None:
-                await self._stream(reader, writer)
+                await self._stream(request, reader, writer)
             else:
                 writer.write(answer.encoded(self.stream.now_ms))
         with contextlib.suppress(ConnectionError, TimeoutError):
@@ -85,53 +97,11 @@ class Server:
             await asyncio.wait_for(writer.wait_closed(), connection.LINGER_S)
         writer.transport.abort()
 
-    def _answer(self, request: Request) -> Answer | None:
-        """None where it is the stream that was asked for, and is given."""
-        where = request.method, request.path
-        if where == ("GET", "/health"):
-            return Answer(200, self.health())
-        if not request.bearer or request.bearer != (self.stream.settings.token or request.bearer):
-            return problem(401, "Unauthorized", "Unauthorized")
-        if request.path.startswith("/simulator/"):
-            return self._own(request)
-        if (instead := self.stream.faults.answer(request)) is not None:
-            return instead
-        if where == ("GET", STREAM):
-            return self._refusal()
-        if where == ("GET", RULES):
-            return Answer(200, self.rules.listing())
-        if where == ("POST", RULES):
-            return Answer(*self.rules.change(request.json(), request.one("dry_run").lower() == "true"))
-        if where == ("DELETE", ALL_CONNECTIONS):
-            killed = self.stream.hang_up() + self.stream.faults.killed()
-            return Answer(200, {"data": {"successful_kills": killed, "failed_kills": 0, "results": []}})
-        return problem(404, "Not Found", " ".join(where))
-
-    def _own(self, request: Request) -> Answer:
-        """What is the simulator's alone."""
-        where = request.method, request.path
-        if where == ("GET", "/simulator/state"):
-            return Answer(200, {**self.health(), "faults": self.stream.faults.state()})
-        if where == ("POST", "/simulator/faults"):
-            try:
-                self.stream.faults.begin(script.entry(request.json()))
-            except BadUse as error:
-                return problem(400, "Invalid Request", str(error))
-            return Answer(201, {"faults": self.stream.faults.state()})
-        return problem(404, "Not Found", " ".join(where))
-
-    def _refusal(self) -> Answer | None:
-        """Of a connection to the stream; None where there is none."""
-        if not self.stream.budget.spend():
-            return self.stream.budget.refusal(self.stream.now_ms)
-        return too_many() if len(self.stream.connections) >= self.stream.most_connections else None
-
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _stream(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(wire.head(200, self.stream.now_ms, (
             ("Content-Type", "application/json; charset=utf-8"), ("Transfer-Encoding", "chunked"),
             ("Connection", "close"), *self.stream.budget.headers(self.stream.now_ms))))
-        opened = self.stream.open(writer)
-        self.stream.faults.opened(opened)
+        opened = self.stream.open(writer, int(request.one("backfill_minutes") or 0))
         gone = asyncio.create_task(_until_gone(reader))
         killed = asyncio.create_task(opened.closed.wait())
         try:
@@ -141,20 +111,6 @@ class Server:
             killed.cancel()
             self.stream.end(opened)
         await self.stream.finish(opened)
-
-    @property
-    def sent(self) -> int:
-        """Tweets that were made, each for all connections."""
-        return self.stream.made
-
-    @property
-    def done(self) -> bool:
-        return self.stream.done
-
-    def health(self) -> Json:
-        stream, settings = self.stream, self.stream.settings
-        return {"status": "ok", "sent": stream.made, "connections": len(stream.connections), "rate": settings.rate,
-                "limit": settings.limit, "done": stream.done, "now_ms": stream.now_ms}
 
 
 async def _until_gone(reader: asyncio.StreamReader) -> None:

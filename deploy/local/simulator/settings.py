@@ -22,4 +22,6 @@ class Settings:
     clock: Clock = field(default_factory=Clock)
     time_scale: float = 1.0
     always: bool = False              # tweets happen also while nobody is connected, from the first connection on
+    monthly_cap: int = 3_000_000      # posts that may be read in a month
+    already_read: int = 0             # of them, when the simulator begins
     script: Script = field(default_factory=Script)

@@ -11,9 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 
 STREAM, RULES, ALL_CONNECTIONS = "/2/tweets/search/stream", "/2/tweets/search/stream/rules", "/2/connections/all"
+SEARCH, USAGE = "/2/tweets/search/recent", "/2/usage/tweets"
 
 _REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-            429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable"}
+            409: "Conflict", 429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,10 @@ def head(status: int, now_ms: int, headers: tuple[tuple[str, str], ...]) -> byte
 def problem(status: int, title: str, detail: str, kind: str = "about:blank", **more: Any) -> Answer:
     """https://docs.x.com/x-api/fundamentals/response-codes-and-errors"""
     return Answer(status, {"title": title, "type": kind, "status": status, "detail": detail, **more})
+
+
+def invalid(name: str, value: str, why: str) -> Answer:
+    """400 for one parameter."""
+    return problem(400, "Invalid Request", "One or more parameters to your request was invalid.",
+                   "https://api.twitter.com/2/problems/invalid-request",
+                   errors=[{"parameters": {name: [value]}, "message": f"The `{name}` parameter value [{value}] {why}"}])

@@ -1,7 +1,7 @@
 """Everything that can go wrong with the platform: the name in a script, and the class that does it."""
 from __future__ import annotations
 
-from deploy.local.simulator.faults import answers, connections
+from deploy.local.simulator.faults import answers, connections, contents, delivery
 from deploy.local.simulator.faults.base import Fault
 
 __all__ = ["FAULTS", "Fault"]
@@ -20,7 +20,21 @@ FAULTS: dict[str, type[Fault]] = {
     "http_401": answers.Http401,
     "http_403": answers.Http403,
     "slow_reader": connections.SlowReader,
+    "duplicate": delivery.Duplicate,
+    "duplicate_across": delivery.DuplicateAcross,
+    "two_connections": delivery.TwoConnections,
+    "out_of_order": delivery.OutOfOrder,
+    "late": delivery.Late,
+    "malformed": contents.Malformed,
+    "odd_fields": contents.OddFields,
+    "edits": contents.Edits,
+    "deletions": contents.Deletions,
+    "retweets": contents.Retweets,
+    "burst": delivery.Burst,
+    "split_crlf": delivery.SplitCrlf,
     "refuse": connections.Refuse,
+    "clock_ahead": delivery.ClockAhead,
+    "spellings": contents.Spellings,
 }
 for _name, _class in FAULTS.items():
     _class.name = _name

@@ -34,6 +34,9 @@ class Fault:
     def stop(self) -> None:
         """Puts back what `start` has changed."""
 
+    def abandon(self) -> None:
+        """The simulator ends while the fault is on."""
+
     @property
     def over(self) -> bool:
         return True

@@ -100,6 +100,11 @@ class SlowReader(Lasting):
 
     def start(self) -> None:
         self.stream.waits_for_readers = False
+        for connection in self.stream.connections:
+            connection.narrow()
+
+    def opened(self, connection: Connection) -> None:
+        connection.narrow()
 
     def stop(self) -> None:
         self.stream.waits_for_readers = True

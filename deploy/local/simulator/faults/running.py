@@ -76,6 +76,10 @@ class Running:
     def sends(self, connection: Connection, record: Record) -> bool:
         return any(fault.sends(connection, record) for fault in self.on if not fault.over)
 
+    def abandon(self) -> None:
+        for fault in self.on:
+            fault.abandon()
+
     def state(self) -> dict[str, Any]:
         return {"on": [_told(fault) for fault in self.on], "done": self.done, "coming": [
             {**_told(one.fault), **({"at_s": one.at_s} if one.at_record is None else {"at_record": one.at_record})}
