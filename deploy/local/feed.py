@@ -19,22 +19,24 @@ from deploy.local.service import Service
 
 def services(instance: Instance, stream: str, *, source: str = "simulator", rate: int = 50,
              rules: Sequence[str] = (), clock_offset_ms: int = 0, seed: int = 1,
-             options: Sequence[str] = ()) -> list[Service]:
+             options: Sequence[str] = (), faults: Path | None = None) -> list[Service]:
     """`source` is simulator, or x: then X_BEARER_TOKEN of the caller's environment goes on to ingest's; `options`:
-    further ones of ingest."""
+    further ones of ingest; `faults`: the simulator's script."""
     simulated = source == "simulator"
-    found = [simulator(instance, rate=rate, clock_offset_ms=clock_offset_ms, seed=seed)] if simulated else []
+    found = [simulator(instance, rate=rate, clock_offset_ms=clock_offset_ms, seed=seed,
+                       faults=faults)] if simulated else []
     return [*found, ingest(instance, stream, source=source, rules=rules, clock_offset_ms=clock_offset_ms,
                            options=options)]
 
 
-def simulator(instance: Instance, *, rate: int, clock_offset_ms: int = 0, seed: int = 1) -> Service:
+def simulator(instance: Instance, *, rate: int, clock_offset_ms: int = 0, seed: int = 1,
+              faults: Path | None = None) -> Service:
     url = instance.url("simulator")
     argv = [sys.executable, "-m", "deploy.local.simulator", "--port", str(instance.ports.simulator),
             "--rate", str(rate), "--seed", str(seed), "--clock-offset-ms", str(clock_offset_ms),
             "--dir", str(ledger(instance)), "--token-file", str(token_file(instance)),
             # Streams side by side each have an ingest, as if each had an application of its own at the platform.
-            "--max-connections", "4"]
+            "--max-connections", "4", *(["--faults", str(faults.resolve())] if faults else [])]
     return Service("simulator", argv, instance.environment(), lambda record: _answers(f"{url}/health"),
                    ports=("simulator",), url=url)
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from deploy import config, hdfs
@@ -18,6 +19,7 @@ from deploy.lines import screen, table
 from deploy.local import cluster as machine
 from deploy.local import feed
 from deploy.local.instance import Instance
+from deploy.local.simulator import script
 from deploy.tables import Tables
 from deploy.verbs import results
 from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive
@@ -35,6 +37,8 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--source", choices=("simulator", "x"), default="simulator",
                       help="where tweets come from; x needs X_BEARER_TOKEN (default: %(default)s)")
     verb.add_argument("--rate", type=positive, default=50, help="tweets/s of the simulator (default: %(default)s)")
+    verb.add_argument("--faults", type=Path, metavar="FILE", help="script of what goes wrong with the simulator, such "
+                      "as deploy/conf/faults.json")
     verb.add_argument("--rule", action="append", default=[], metavar="RULE",
                       help="rule of the filtered stream; repeatable")
     verb.add_argument("--max-posts-day", type=positive, metavar="N", help="ingest ends where so many posts were read "
@@ -65,9 +69,11 @@ def up(args: argparse.Namespace) -> int:
     if args.rate > 5000:
         raise BadUse(f"--rate {args.rate}: the simulator sends at most 5000 tweets/s")
     instance = Instance.standard()
+    if args.faults:
+        check_faults(args, instance)
     instance.make()
     extra = feed.services(instance, args.stream, source=args.source, rate=args.rate, rules=args.rule,
-                          options=ingest_options(args))
+                          options=ingest_options(args), faults=args.faults)
     machine.start(instance, machine.GROUPS["all"], extra=() if args.no_stream else extra, say=say)
     cluster = config.load(instance.ini)
     api = AirflowApi(cluster.airflow)
@@ -89,6 +95,16 @@ def up(args: argparse.Namespace) -> int:
     print()
     print(addresses(cluster))
     return 0
+
+
+def check_faults(args: argparse.Namespace, instance: Instance) -> None:
+    """What would otherwise be found out by a simulator that does not start, or by nobody."""
+    if args.source == "x":
+        raise BadUse("--faults is for the simulator; --source x has faults of its own")
+    script.load(args.faults)
+    if any(row.name == "simulator" and row.state == "running" for row in machine.status(instance)):
+        raise BadUse("--faults: the simulator runs already, and takes its script at its start; "
+                     "end it by `deploy/hashtide down`")
 
 
 def await_dags(api: AirflowApi, say: Callable[[str], None]) -> None:

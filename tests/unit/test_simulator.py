@@ -275,7 +275,7 @@ def test_records_name_the_rules_that_they_match(tmp_path: Path) -> None:
 
 def simulator(*more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-P", "-m", "deploy.local.simulator", *more], capture_output=True, text=True,
-                          env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, timeout=20, check=False)
+                          env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, timeout=60, check=False)
 
 
 def test_a_busy_port_is_one_line_and_exit_2(tmp_path: Path) -> None:
@@ -285,3 +285,30 @@ def test_a_busy_port_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"simulator: --port {port}: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("more,said", [
+    (["--faults", "nowhere.json"], "--faults nowhere.json: No such file or directory"),
+    (["--time-scale", "0"], "--time-scale 0: expected more than 0 and at most 1"),
+    (["--time-scale", "2"], "--time-scale 2: expected")])
+def test_a_script_that_is_not_there_and_a_scale_that_makes_no_sense_are_one_line_and_exit_2(
+        tmp_path: Path, more: list[str], said: str) -> None:
+    done = simulator("--dir", str(tmp_path), *more)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(f"simulator: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_script_of_a_file_is_played(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('{"faults": [{"fault": "http_503", "duration_s": 1e6}]}')
+    command = [sys.executable, "-P", "-m", "deploy.local.simulator", "--port", "0", "--dir", str(tmp_path / "x"),
+               "--faults", str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                          env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split(",")[0].removeprefix("simulator on ")
+            assert requests.get(url + STREAM, headers=BEARER, timeout=60).status_code == 503
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.local.simulator import connection, wire
 from deploy.local.simulator.api import Api
+from deploy.local.simulator.feed import Feed
 from deploy.local.simulator.generator import Generator
 from deploy.local.simulator.rules import Rules
 from deploy.local.simulator.settings import Settings
@@ -38,7 +39,7 @@ class Server:
         self._server = await asyncio.start_server(self._serve, host, port)
         self._address = host, int(self._server.sockets[0].getsockname()[1])
         self.stream.faults.tick()   # what is due from the start is there for the very first request
-        self._feed = asyncio.create_task(self.stream.feed())
+        self._feed = asyncio.create_task(Feed(self.stream).run())
         self._door = asyncio.create_task(self._keep_door())
         return self._address[1]
 

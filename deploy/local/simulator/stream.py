@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +16,12 @@ from deploy.local.simulator.rules import Rules
 from deploy.local.simulator.settings import Settings
 from deploy.local.simulator.usage import Usage
 
-_TICK_S = 0.02
 #: Faults whose records are no posts of their own: nobody finds them again, and they cost nothing.
 _OF_THE_MOMENT = ("duplicate", "malformed", "deletions")
 
 
 class Stream:
-    """`listen` opens and closes the door for new connections."""
+    """What faults work on. `listen` opens and closes the door for new connections."""
 
     def __init__(self, settings: Settings, generator: Generator, rules: Rules, listen: Callable[[bool], None]) -> None:
         self.settings, self.generator, self.rules, self.listen = settings, generator, rules, listen
@@ -40,7 +38,7 @@ class Stream:
         self._number = next_connection(settings.directory)
         self._unsent = Unsent(settings.directory)
         self._start = time.monotonic()
-        self._began: float | None = None
+        self.began: float | None = None
         self.faults = Running(settings.script.entries, self, Happened(settings.directory))
 
     @property
@@ -62,8 +60,8 @@ class Stream:
     def done(self) -> bool:
         """Whether all that was asked for is sent; connections stay open and get keep-alives."""
         limit, duration = self.settings.limit, self.settings.duration_s
-        late = duration is not None and self._began is not None and (
-            time.monotonic() - self._began >= duration * self.settings.time_scale)
+        late = duration is not None and self.began is not None and (
+            time.monotonic() - self.began >= duration * self.settings.time_scale)
         return late or (limit is not None and self.made >= limit)
 
     # Connections
@@ -108,56 +106,6 @@ class Stream:
         self._unsent.close()
 
     # Records
-
-    async def feed(self) -> None:
-        """Every tick makes what is due by the rate. A client that does not read slows it down and loses nothing, unless
-        a fault says otherwise."""
-        due, last = 0.0, time.monotonic()
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now = time.monotonic()
-            elapsed, last = min(now - last, 0.5), now
-            self.faults.tick()
-            self._look_after(now)
-            if self.connections:
-                self._began = self._began or now
-            waits = not self.connections and not (self.settings.always and self._began)
-            if waits or self.done or self.faults.paused:
-                due = 0.0
-                continue
-            due += elapsed * self.settings.rate * self.factor
-            while due >= 1 and not self.done and not self.faults.paused:
-                due -= 1
-                self._make_one()
-            if self.waits_for_readers:
-                for connection in list(self.connections):
-                    with contextlib.suppress(ConnectionError):
-                        await connection.writer.drain()
-
-    def _look_after(self, now: float) -> None:
-        for connection in list(self.connections):
-            if connection.writer.is_closing():
-                self.end(connection)
-                continue
-            connection.ledger.flush(after_s=1.0)
-            connection.settle()
-            quiet = now - connection.last_write >= self.settings.keep_alive_s * self.settings.time_scale
-            if quiet and not connection.muted:
-                connection.chunk(b"\r\n")
-
-    def _make_one(self) -> None:
-        for connection in list(self.connections):
-            if connection.writer.is_closing():
-                self.end(connection)
-        if self.connections:
-            self.faults.tick(self.made + 1)
-        if self.faults.paused or not (self.connections or self.settings.always):
-            return
-        self.generator.rules = self.rules.all
-        record = Record(self.generator.next(self.now_ms))
-        self.made += 1
-        for one in self.faults.records(record):
-            self.deliver(one)
 
     def gone(self, tweet_id: str) -> None:
         """Its author has deleted it."""

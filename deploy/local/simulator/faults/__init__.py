@@ -1,7 +1,7 @@
 """Everything that can go wrong with the platform: the name in a script, and the class that does it."""
 from __future__ import annotations
 
-from deploy.local.simulator.faults import answers, connections, contents, delivery
+from deploy.local.simulator.faults import answers, changes, connections, contents, delivery
 from deploy.local.simulator.faults.base import Fault
 
 __all__ = ["FAULTS", "Fault"]
@@ -27,8 +27,8 @@ FAULTS: dict[str, type[Fault]] = {
     "late": delivery.Late,
     "malformed": contents.Malformed,
     "odd_fields": contents.OddFields,
-    "edits": contents.Edits,
-    "deletions": contents.Deletions,
+    "edits": changes.Edits,
+    "deletions": changes.Deletions,
     "retweets": contents.Retweets,
     "burst": delivery.Burst,
     "split_crlf": delivery.SplitCrlf,

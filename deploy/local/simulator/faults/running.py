@@ -1,6 +1,7 @@
 """The script as it is played: which faults are to come, which are on, and what each did when."""
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -17,22 +18,30 @@ if TYPE_CHECKING:
 
 class Running:
     def __init__(self, entries: Iterable[Entry], stream: Stream, happened: Happened) -> None:
-        self.coming, self.on, self.done = list(entries), list[Fault](), 0
+        entries = list(entries)
+        self._at_s = deque(sorted((one for one in entries if one.at_record is None), key=lambda one: one.at_s))
+        self._at_record = deque(sorted((one for one in entries if one.at_record is not None),
+                                       key=lambda one: one.at_record or 0))
+        self.on: list[Fault] = []
+        self.done = 0
         self._stream, self._happened = stream, happened
+
+    @property
+    def coming(self) -> list[Entry]:
+        return [*self._at_s, *self._at_record]
 
     def tick(self, next_record: int | None = None) -> None:
         """Begins what is due, by the time or by the number of the record that is made next; ends what is over."""
         for fault in [fault for fault in self.on if fault.over]:
             self._end(fault)
-        due = [one for one in self.coming if (self._stream.elapsed_s >= one.at_s if one.at_record is None
-                                              else next_record is not None and next_record >= one.at_record)]
-        if due:
-            self.coming = [one for one in self.coming if one not in due]
-            for one in due:
-                self.begin(one)
+        while self._at_s and self._at_s[0].at_s <= self._stream.elapsed_s:
+            self.begin(self._at_s.popleft())
         if next_record is None:
             for fault in list(self.on):
                 fault.tick()
+            return
+        while self._at_record and (self._at_record[0].at_record or 0) <= next_record:
+            self.begin(self._at_record.popleft())
 
     def begin(self, entry: Entry) -> None:
         fault = entry.made()
