@@ -5,7 +5,7 @@ import importlib
 import sys
 
 #: Each a module of this package with main(argv) -> exit code.
-ACTIONS = {"check": "trial", "state": "state"}
+ACTIONS = {"check": "trial", "state": "state", "optimise": "optimise"}
 
 
 def main(argv: list[str]) -> int:

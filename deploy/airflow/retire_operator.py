@@ -1,6 +1,7 @@
-"""What of streams is past its time: listed, approved where a person asked, deleted by the checksum of the list.
+"""What of streams is past its time, or to be put together: listed, approved where a person asked, done by the
+checksum of the list.
 
-    lists: each stream, logged --to be deleted?--no--> []
+    lists: each stream, logged --to be done?--no--> []
                                       \\--yes--> stream and checksum for each that has anything
     retire: by hand? --yes--> awaiting input --approved--> deleted
                \\--no--> deleted
@@ -40,7 +41,7 @@ def lists(context: Any) -> list[dict[str, str]]:
         raise AirflowFailException(str(error)) from None
     for one in found:
         log.info("%s", "\n".join(words.text(one)))
-    context["ti"].xcom_push(key="lists", value={one.stream: f"{words.told(one)}, {one.checksum}" for one in found})
+    context["ti"].xcom_push(key="lists", value={one.stream: f"{words.all_told(one)}, {one.checksum}" for one in found})
     if not executes(context):
         log.info("nothing is deleted: `execute` is off")
         return []
@@ -101,7 +102,7 @@ class RetireOperator(Approval):
                                 f"{by}, approved by {who}" if who else by)
         except (BadUse, Refused) as error:
             raise failed(error) from None
-        self.log.info("deleted: %s", words.told(done))
+        self.log.info("deleted: %s", words.all_told(done))
 
 
 def failed(error: Exception) -> AirflowFailException:

@@ -50,7 +50,8 @@ def of_release(hdfs: Files, version: str, root: str) -> Application:
     return Application(version, {name: data for name, data in found.items() if data is not None})
 
 
-def run(tools: Launcher, app: Application, action: str, words: Sequence[str]) -> dict[str, Any]:
+def run(tools: Launcher, app: Application, action: str, words: Sequence[str],
+        timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """The answer; HashtideError with Spark's last words where there is none."""
     with tempfile.TemporaryDirectory(prefix="hashtide-ops-", ignore_cleanup_errors=True) as scratch:
         where = Path(scratch)
@@ -62,7 +63,7 @@ def run(tools: Launcher, app: Application, action: str, words: Sequence[str]) ->
             environment = {**submit.environment(tools.cluster, where), "SPARK_LOCAL_IP": LOOPBACK,
                            "PYTHONDONTWRITEBYTECODE": "1"}
             with _started(command(tools.cluster, where, action, words), environment, out) as process:
-                code = _wait(tools, process, action)
+                code = _wait(tools, process, action, timeout_s)
         answer = where / "answer.json"
         if code or not answer.is_file():
             said = submit.last_meaningful_line(log.read_text(encoding="utf-8", errors="replace"))
@@ -105,11 +106,11 @@ def _started(words: list[str], environment: dict[str, str], out: Any) -> Iterato
         process.wait(timeout=10)
 
 
-def _wait(tools: Launcher, process: subprocess.Popen[bytes], action: str) -> int:
+def _wait(tools: Launcher, process: subprocess.Popen[bytes], action: str, timeout_s: float) -> int:
     """By the tools' sleep, which keeps a lease meanwhile."""
-    deadline = tools.monotonic() + TIMEOUT_S
+    deadline = tools.monotonic() + timeout_s
     while (code := process.poll()) is None:
         if tools.monotonic() >= deadline:
-            raise TimedOut(f"waited {TIMEOUT_S:.0f} s for ops.py {action} in a local Spark")
+            raise TimedOut(f"waited {timeout_s:.0f} s for ops.py {action} in a local Spark")
         tools.sleep(0.5)
     return code

@@ -10,7 +10,10 @@
       v
     checkpoints: control/generation/<n>.retired, then the directory: nobody goes back to what is half gone
       v
-    landing files, last of all: until then each point that may replay them is there to be gone back to
+    landing files, after all points: until then each that may replay them is there to be gone back to
+      v
+    files of tables that no version has; then hours put together, by commits of Delta: cut off before one there
+    are files that no version has, which a vacuum takes when they are as old as any other
 """
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from deploy import backfill
@@ -27,9 +31,11 @@ from deploy.checkpoints import points, savepoint
 from deploy.checkpoints.copying import AT_ONCE
 from deploy.errors import BadUse, HashtideError, Refused, Unreachable
 from deploy.launch import Launcher
-from deploy.retention import gone
+from deploy.retention import gone, together
+from deploy.retention.delta import look as look_at_tables
 from deploy.retention.horizons import DAY_MS, Horizons
-from deploy.retention.listing import Item, Listing, listing
+from deploy.retention.items import Item, Listing
+from deploy.retention.listing import listing
 from deploy.retention.looking import look
 from deploy.yarn import LIVE
 from spark_apps.contract import MINUTE_MS, StreamPaths
@@ -63,7 +69,8 @@ def listed(tools: Launcher, stream: str, horizons: Horizons, as_of_ms: int | Non
         raise BadUse(f"no stream {stream} at {paths.base}; `deploy/hashtide stream provision --stream {stream}` "
                      "makes one")
     now_ms = tools.now_ms() - tools.now_ms() % MINUTE_MS if as_of_ms is None else as_of_ms
-    return Listed(stream, now_ms, listing(look(tools.hdfs, paths, now_ms, horizons.landing_ms), horizons))
+    seen = look(tools.hdfs, paths, now_ms, horizons, partial(look_at_tables, tools.cluster))
+    return Listed(stream, now_ms, listing(seen, horizons))
 
 
 def again(tools: Launcher, stream: str, horizons: Horizons, checksum: str) -> Listed:
@@ -71,6 +78,8 @@ def again(tools: Launcher, stream: str, horizons: Horizons, checksum: str) -> Li
     checksum, Refused where the list is another one by now."""
     now = listed(tools, stream, horizons, instant(checksum, tools.now_ms()))
     before = gone.begun(tools.hdfs, StreamPaths(stream, tools.cluster.root), checksum)
+    if before:
+        now = replace(now, found=now.found.within(_of(before)))
     if not (_of(before).covers(now.found) if before else now.checksum == checksum):
         raise Refused(f"stream {stream}: what may go is no longer what this checksum stands for, and nothing was "
                       f"deleted; `deploy/hashtide checkpoint retire --stream {stream}` lists it, with the checksum of "
@@ -87,15 +96,17 @@ def retire(tools: Launcher, stream: str, horizons: Horizons, checksum: str, who:
     if not gone.begun(tools.hdfs, paths, checksum):
         # Whoever was cut off may have left an empty one.
         tools.hdfs.write_json(gone.record(paths, checksum), {**now.as_json(), "who": who, "time_ms": tools.now_ms()})
-    if any(item.kind == "landing" for item in now.found.items):
-        _check_nobody_reads(tools, stream)
+    if any(item.kind == "landing" or together.is_sealed_into(item) for item in now.found.items):
+        _check_nobody_seals(tools, stream)
     for item in now.found.items:
-        tools.say(f"{item.kind} {item.what} goes")
-        _GO[item.kind](tools, paths, item, who)
+        if item.goes:
+            tools.say(f"{item.kind} {item.what} goes")
+            _GO[item.kind](tools, paths, item, who)
+    together.put(tools, paths, [item.what for item in now.found.items if not item.goes])
     return now
 
 
-def _check_nobody_reads(tools: Launcher, stream: str) -> None:
+def _check_nobody_seals(tools: Launcher, stream: str) -> None:
     """Whoever seals from now on finds the record, and is refused the hours that go."""
     if apps := tools.yarn.apps(tag=backfill.seal_tag(stream), states=LIVE):
         # No refusal: a task that waits a while and tries again will do.
@@ -134,10 +145,14 @@ def _checkpoint(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> No
     tools.hdfs.delete(item.path, recursive=True)
 
 
-def _landing(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
+def _files(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for done in [pool.submit(tools.hdfs.delete, f"{item.path}/{name}") for name in item.names]:
             done.result()
+
+
+def _landing(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
+    _files(tools, paths, item, who)
     for directory in (item.path, item.path.rpartition("/")[0]):
         try:
             tools.hdfs.delete(directory)   # not what is below: somebody may have landed there just now
@@ -148,4 +163,4 @@ def _landing(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
 
 
 _GO: dict[str, Callable[[Launcher, StreamPaths, Item, str], None]] = {
-    "savepoint": _savepoint, "checkpoint": _checkpoint, "landing": _landing}
+    "savepoint": _savepoint, "checkpoint": _checkpoint, "landing": _landing, "vacuum": _files}

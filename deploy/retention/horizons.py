@@ -15,13 +15,16 @@ DAY_MS = 24 * HOUR_MS
 #: that was missed is made up for by the next.
 #: generation_days: somebody has to notice that a restore went wrong, and go back to where it came from.
 #: savepoints, savepoint_days: an upgrade that fails goes back to the savepoint before it.
+#: vacuum_hours: Delta's own horizon. A session that has opened a table goes on with that version of it, and a file
+#: without a commit may be of a writer who has yet to make it.
 RANGES = {"landing_hours": (48, 24 * 366), "generation_days": (2, 366), "savepoints": (1, 1_000),
-          "savepoint_days": (1, 3_660)}
+          "savepoint_days": (1, 3_660), "vacuum_hours": (168, 24 * 366)}
 TELLING = {
     "landing_hours": "Landing files stay so many hours after their arrival, and longer while anything needs them",
     "generation_days": "The checkpoint of a generation stays so many days after another one went on",
     "savepoints": "So many of the savepoints that nobody named stay",
-    "savepoint_days": "A savepoint that nobody named stays so many days"}
+    "savepoint_days": "A savepoint that nobody named stays so many days",
+    "vacuum_hours": "A table's files that no version has had for so many hours are vacuumed"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Horizons:
     generation_days: int = 14
     savepoints: int = KEEP
     savepoint_days: int = KEEP_MS // DAY_MS
+    vacuum_hours: int = 168
 
     def __post_init__(self) -> None:
         wrong = [f"{name} = {value!r}: expected {low} to {high}" for name, (low, high) in RANGES.items()

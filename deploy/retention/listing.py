@@ -5,20 +5,18 @@ have taken a file before it may go, as its own source log says. What no point ha
 """
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from deploy.checkpoints.savepoint import Savepoint, expired
 from deploy.landed import HORIZON_MS, needed
+from deploy.retention import tables
 from deploy.retention.horizons import DAY_MS, Horizons
+from deploy.retention.items import Item, Listing, Stays
+from deploy.retention.tables import Table
 from spark_apps.contract import HOUR_MS, generation_name, hour_name
 
-#: In this order they go: a point before the landing files that it may replay.
-KINDS = ("savepoint", "checkpoint", "landing")
 #: A seal reads from the hour before its own, and to so long after it.
 AHEAD_MS = HOUR_MS
 #: A file that was written less than this before the end of a seal may have come after the seal's look at landing.
@@ -74,7 +72,8 @@ class Seal:
 @dataclass(frozen=True)
 class World:
     """What is there. `held`: by the point's name, as `Held` for savepoints and generations alike. `opening`: why no
-    checkpoint may be touched now; empty where there is no reason."""
+    checkpoint may be touched now; empty where there is no reason. `seals`: of landing's hours, and of those with many
+    small files in a table."""
 
     now_ms: int
     checkpoints: tuple[Checkpoint, ...] = ()
@@ -85,54 +84,7 @@ class World:
     paths: dict[int, str] = field(default_factory=dict)                     # of its hours
     seals: dict[int, Seal] = field(default_factory=dict)
     opening: str = ""
-
-
-@dataclass(frozen=True)
-class Item:
-    """Something that may go, and why. `names`: of the files of a landing hour."""
-
-    kind: str
-    what: str
-    path: str
-    bytes: int
-    files: int
-    why: str
-    names: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "names"}
-
-    def identity(self) -> list[Any]:
-        names = hashlib.sha256("\n".join(self.names).encode()).hexdigest()
-        return [self.kind, self.what, self.path, self.bytes, self.files, names]
-
-
-@dataclass(frozen=True)
-class Stays:
-    """What is past its horizon, or would be, and stays: how much, and why."""
-
-    why: str
-    items: int
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Listing:
-    items: tuple[Item, ...]
-    stays: tuple[Stays, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Of what would go; the reasons are not part of it."""
-        said = json.dumps([item.identity() for item in self.items], separators=(",", ":"))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
-
-    def covers(self, other: Listing) -> bool:
-        """Whether all of the other's items are among these, whole or in part."""
-        mine = {(item.kind, item.what): item for item in self.items}
-        return all((one := mine.get((item.kind, item.what))) is not None and item.files <= one.files
-                   and item.bytes <= one.bytes for item in other.items)
+    tables: tuple[Table, ...] = ()
 
 
 def listing(world: World, horizons: Horizons) -> Listing:
@@ -142,9 +94,10 @@ def listing(world: World, horizons: Horizons) -> Listing:
     gone = {item.what for item in (*saved, *opened)}
     held = [one for name, one in world.held.items() if name not in gone]
     landing = list(_landing(world, horizons, held, stays))
+    tidied = list(_tables(world, horizons, stays))
     kept = sorted((Stays(why, len(found), sum(f for f, _ in found), sum(b for _, b in found))
                    for why, found in stays.items()), key=lambda one: (-one.bytes, one.why))
-    return Listing((*saved, *opened, *landing), tuple(kept))
+    return Listing((*saved, *opened, *landing, *tidied), tuple(kept))
 
 
 def _savepoints(world: World, horizons: Horizons) -> Iterator[Item]:
@@ -229,3 +182,11 @@ def _file(world: World, hour: int, file: File, before: int, held: list[Held]) ->
 
 def _or(held: Held) -> str:
     return f"; {held.way_out}" if held.way_out else ""
+
+
+# tables
+
+def _tables(world: World, horizons: Horizons, stays: dict[str, list[tuple[int, int]]]) -> Iterator[Item]:
+    sealed = {hour for hour, seal in world.seals.items() if seal.complete}
+    yield from tables.vacuum(world.tables, world.now_ms, horizons.vacuum_hours, bool(world.savepoints))
+    yield from tables.optimise(world.tables, world.now_ms, sealed, stays)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,20 +11,24 @@ from deploy.checkpoints import about, points
 from deploy.checkpoints import savepoint as savepoints
 from deploy.errors import HashtideError, Unreachable
 from deploy.launch import Files
-from deploy.retention.horizons import DAY_MS
+from deploy.retention.horizons import DAY_MS, Horizons
 from deploy.retention.listing import Checkpoint, File, Held, Seal, World
+from deploy.retention.tables import Table
 from spark_apps import generations
-from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
+from spark_apps.contract import HOUR_MS, TABLES, LandingFile, StreamPaths
 from spark_apps.generations import Generation
 from spark_apps.taken import log_files
 
+#: deploy.retention.delta.look of this cluster: tables by name and path, whatever is this many hours old.
+LookAtTables = Callable[[dict[str, str], int], tuple[Table, ...]]
 
-def look(hdfs: Files, paths: StreamPaths, now_ms: int, landing_ms: int) -> World:
-    """Of landing only what is about `landing_ms` old or older. HashtideError where something cannot be read on which
-    all depends."""
+
+def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_at_tables: LookAtTables) -> World:
+    """Of landing only what is about as old as its horizon or older. HashtideError where something cannot be read on
+    which all depends."""
     newest = generations.newest(hdfs, paths)
     # The hour after those that are old enough, too: a seal of it reads the last of them.
-    last = now_ms - landing_ms + HOUR_MS
+    last = now_ms - horizons.landing_ms + HOUR_MS
     places = {hour: paths.landing_hour(hour) for hour in landed.hours(hdfs, paths) if hour <= last}
     hours = {hour: tuple(_files(hdfs, path)) for hour, path in places.items()}
     candidates = {one.name for files in hours.values() for one in files}
@@ -35,8 +39,11 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, landing_ms: int) -> World
         if not one.retired and (one.there or one.superseded_ms is None):
             point = points.of_generation(hdfs, paths, one.number)
             held[point.name] = _held(hdfs, point, candidates, "")
+    tables = _tables(hdfs, paths, horizons.vacuum_hours, look_at_tables)
+    many = {hour for table in tables for hour in table.small(now_ms) if hour is not None}
     return World(now_ms, checkpoints, standing, {one.name: _place(hdfs, paths, one.name) for one in standing}, held,
-                 hours, places, _seals(hdfs, paths, places), _opening(hdfs, paths, newest, now_ms))
+                 hours, places, _seals(hdfs, paths, {*places, *(at + HOUR_MS for at in places), *many}),
+                 _opening(hdfs, paths, newest, now_ms), tables)
 
 
 # points
@@ -124,10 +131,23 @@ def _files(hdfs: Files, path: str) -> Iterator[File]:
             yield File(name, int(status["length"]), int(status["modificationTime"]))
 
 
-def _seals(hdfs: Files, paths: StreamPaths, hours: dict[int, str]) -> dict[int, Seal]:
+def _seals(hdfs: Files, paths: StreamPaths, hours: Iterable[int]) -> dict[int, Seal]:
     found = {}
-    for hour in {*hours, *(at + HOUR_MS for at in hours)}:
+    for hour in hours:
         if said := hdfs.read_json(paths.seal_result(hour)):
             found[hour] = Seal(int(said.get("time_ms") or 0), bool(said.get("complete")), bool(said.get("adds_up")),
                                int(said.get("pending") or 0))
     return found
+
+
+# tables
+
+def _tables(hdfs: Files, paths: StreamPaths, retain_hours: int, look_at: LookAtTables) -> tuple[Table, ...]:
+    there = {name: paths.table(name) for name in TABLES if hdfs.status(f"{paths.table(name)}/_delta_log") is not None}
+    if not there:
+        return ()
+    try:
+        return look_at(there, retain_hours)
+    except HashtideError as error:
+        # All else goes on without: a machine may have neither the package nor a Python that has.
+        return tuple(Table(name, path, fault=str(error)) for name, path in there.items())

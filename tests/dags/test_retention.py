@@ -13,9 +13,12 @@ from deploy.airflow import outcome, retire_operator
 from deploy.airflow.retire_operator import RetireOperator, lists
 from deploy.checkpoints import savepoint
 from deploy.errors import HashtideError, Unreachable
+from deploy.retention import doing, together
 from deploy.retention.horizons import RANGES, Horizons
+from spark_apps.contract import HOUR_MS
+from tests.fakes import delta
 from tests.fakes.batches import PATHS, STREAM, Batches
-from tests.fakes.retention import begin, days, landing
+from tests.fakes.retention import BEGAN, begin, days, landing
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +85,33 @@ def test_by_hand_it_asks_with_the_list_and_deletes_when_approved(stream: Batches
     assert len(landing(stream)) == 7 * 24
     record = stream.hdfs.read_json(f"{PATHS.control}/retired/{wanted['checksum']}.json") or {}
     assert record["who"] == "hashtag_retention/run1, approved by ada"
+
+
+def test_what_is_put_together_is_on_the_list_that_is_approved(
+        stream: Batches, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doing, "look_at_tables", delta.look(stream))
+    monkeypatch.setattr(together, "run", delta.ops(stream))
+    for n in range(12):
+        delta.append(stream, "counts_live", BEGAN + 100 * HOUR_MS, f"{n}")
+    stream.ms += HOUR_MS
+    made = run(execute=True, stream=STREAM)
+    [wanted] = made.lists()
+    assert "; put together: 12 small files to 1, " in made.ti.pushed["lists"][STREAM]
+    with pytest.raises(TaskAwaitingInput):
+        made.retire(wanted)
+    assert ", and 12 small files to 1 be put together" in made.asked[0]["body"]
+    made.answer(wanted, "Approve")
+    assert delta.rows(stream, "counts_live") == sorted(str(n) for n in range(12))
+    [table] = delta.look(stream)(None, {"counts_live": PATHS.table("counts_live")}, 168)
+    assert len(table.live) == 1
+    assert made.lists() == []
+
+
+def test_where_no_python_here_has_the_package_all_else_is_listed(stream: Batches, run: Any) -> None:
+    delta.append(stream, "counts_live", BEGAN, "a")
+    made = run()
+    made.lists()
+    assert made.ti.pushed["lists"][STREAM].startswith("48 things, 48 files, 5.8 MB, ")
 
 
 def test_rejected_it_deletes_nothing_and_says_so(stream: Batches, run: Any) -> None:

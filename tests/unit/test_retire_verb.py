@@ -8,9 +8,11 @@ import pytest
 
 from deploy import cli
 from deploy.checkpoints import savepoint
+from deploy.retention import doing, together
 from deploy.verbs import backfill as backfill_verb
 from deploy.verbs import retire as verb
 from spark_apps.contract import HOUR_MS, hour_name
+from tests.fakes import delta
 from tests.fakes.retention import BEGAN, begun, days, landing
 from tests.fakes.world import CLUSTER, PATHS, STREAM, World
 
@@ -42,6 +44,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         monkeypatch.setattr(module, "open_cluster", lambda args: (CLUSTER, world.hdfs))
         monkeypatch.setattr(module, "tools_of", tools_of)
     monkeypatch.setattr(backfill_verb, "now_ms", world.now_ms)
+    monkeypatch.setattr(doing, "look_at_tables", delta.look(world))
+    monkeypatch.setattr(together, "run", delta.ops(world))
     return Shell(world, capsys)
 
 
@@ -63,7 +67,25 @@ def test_the_command_that_it_prints_deletes_what_it_listed(shell: Shell) -> None
     assert shell(*command).splitlines()[-1] == "Deleted: 24 things, 24 files, 2.9 MB."
     assert len(landing(shell.world)) == 8 * 24
     assert shell("checkpoint", "retire").splitlines()[0].endswith(": nothing may go")
-    assert "Nothing is deleted" not in shell("checkpoint", "retire")
+    assert "Nothing is done" not in shell("checkpoint", "retire")
+
+
+def test_what_is_put_together_is_on_the_list_and_done_by_its_checksum(shell: Shell) -> None:
+    for n in range(9):
+        delta.append(shell.world, "counts_live", BEGAN + 24 * HOUR_MS, f"{n}")
+    shell.world.ms += HOUR_MS
+    said = shell("checkpoint", "retire")
+    assert "may go, and 9 small files to 1 be put together" in said.splitlines()[0]
+    command = said.split("`deploy/hashtide ")[-1].split("`")[0].split()
+    assert shell(*command).splitlines()[-1].endswith("2.9 MB; put together: 9 small files to 1.")
+    assert delta.rows(shell.world, "counts_live") == [str(n) for n in range(9)]
+    assert "--vacuum-hours N" in shell_help(shell)
+
+
+def shell_help(shell: Shell) -> str:
+    with pytest.raises(SystemExit):
+        shell("checkpoint", "retire", "--help")
+    return shell.capsys.readouterr().out
 
 
 def test_as_json_it_is_whole(shell: Shell) -> None:
@@ -78,6 +100,7 @@ def test_as_json_it_is_whole(shell: Shell) -> None:
     (["--yes"], "--yes and --checksum go together"), (["--checksum", "x"], "--yes and --checksum go together"),
     (["--yes", "--checksum", "x\x1b[31m"], "checksum 'x\\x1b[31m': expected that of a list"),
     (["--landing-hours", "47"], "landing_hours = 47: expected 48 to"),
+    (["--vacuum-hours", "167"], "vacuum_hours = 167: expected 168 to"),
     (["--savepoints", "0"], "a whole number from 1")])
 def test_bad_use_says_what_is_wrong(shell: Shell, words: list[str], said: str) -> None:
     assert said in shell("checkpoint", "retire", *words, code=2)
