@@ -18,6 +18,7 @@ from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
 from deploy.errors import HashtideError
 from deploy.retention import delta
 from deploy.retention.tables import Table
+from deploy.tables import counting
 from spark_apps.contract import HOUR_MS
 
 TEN = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
@@ -35,7 +36,8 @@ class Case:
     def append(self, hour: int) -> None:
         at = pa.array([TEN + timedelta(hours=hour)], pa.timestamp("us", "UTC"))
         write_deltalake(self.path, pa.table({
-            "window_start": at, "tag": ["spark"], "hour": at, "batch_id": pa.array([self.batch])}), mode="append",
+            "window_start": at, "tag": ["spark"], "hour": at, "generation": pa.array([1], pa.int32()),
+            "batch_id": pa.array([self.batch])}), mode="append",
             partition_by=["hour"], commit_properties=CommitProperties(app_transactions=[Transaction("a", self.batch)]))
         self.batch += 1
 
@@ -97,6 +99,18 @@ def test_since_when_is_known_too_where_only_the_logs_checkpoint_says_it(case: Ca
     DeltaTable(case.path).create_checkpoint()
     DeltaTable(case.path).alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 160 hours"})
     assert {one.path: one.since_ms for one in case.look(160).old} == removed and len(removed) == 3
+
+
+@pytest.mark.parametrize("through_batch", [-1, 0, 1, 2])
+def test_what_a_restore_has_undone_is_told_from_the_rest_in_an_hour_that_was_put_together(
+        case: Case, through_batch: int) -> None:
+    def counted() -> list[dict[str, Any]]:
+        rows = DeltaTable(case.path).to_pyarrow_table().filter(counting({2: None, 1: through_batch}))
+        return list(rows.sort_by("batch_id").to_pylist())
+
+    before = counted()
+    case.put_together(0)
+    assert counted() == before and [row["batch_id"] for row in before] == list(range(through_batch + 1))
 
 
 def test_what_was_put_together_this_week_stays(case: Case) -> None:
