@@ -14,8 +14,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from spark_apps import session, tables
+from spark_apps.causes import reason
 from spark_apps.contract import TABLES, StreamPaths, parse_hour
-from spark_apps.files import reason
 
 #: Hours of one commit: some 17,000 files of a stream with a batch each ten seconds.
 AT_ONCE = 48
