@@ -12,9 +12,10 @@ from spark_apps.contract import StreamPaths
 
 #: A lease not renewed for so long is nobody's.
 LEASE_MS = 90_000
-#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. Far below
-#: SILENT_MS: an outage that is too short to be noticed must not make the driver look silent.
-BLIND_MS = 20_000
+#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. With a heartbeat's
+#: time it is below SILENT_MS, so that no outage alone makes a driver look silent; shorter ones are told by the polls that
+#: came to nothing. Were it as short as a poll, slow polls would each pass for an outage, and no stall would be found.
+BLIND_MS = 30_000
 #: Airflow tries a lost task again after some minutes, or when its scheduler is back.
 RETRIED_MS = 60 * 60_000
 _LOOKED_AT = 8
@@ -24,7 +25,8 @@ _LOOKED_AT = 8
 class Lease:
     """The newest one; `holder` is empty where nobody has it.
 
-    `taken_ms`: when a task that begins got it; `since_ms`: from when on it was renewed without a gap.
+    `taken_ms`: when a task that begins got it; `since_ms`: from when on it was renewed without a gap, and no poll came
+    to nothing.
     """
 
     number: int = 0
@@ -99,7 +101,7 @@ def succeed(tools: Launcher, stream: str, found: Lease, holder: str, epoch: int,
     paths = StreamPaths(stream, tools.cluster.root)
     now = tools.now_ms()
     ours = found.holder == holder
-    seen = ours and found.since_ms and now - found.time_ms < BLIND_MS
+    seen = ours and found.since_ms and now - found.time_ms < BLIND_MS and not tools.noticed.since_ms
     said = {"holder": holder, "epoch": epoch, "time_ms": now, "since_ms": found.since_ms if seen else now,
             "taken_ms": found.taken_ms if ours else now if begins else 0}
     if ours:
