@@ -112,6 +112,7 @@ def test_a_fault_can_be_asked_for_at_once(tmp_path: Path) -> None:
         assert reader.end == "fin"
         refused = post(x, {"fault": "no_last_chunks"})
         assert refused.status_code == 400 and "no fault 'no_last_chunks'" in refused.json()["detail"]
+        assert "begins at once" in post(x, {"fault": "close", "at_record": 9}).json()["detail"]
 
 
 def test_at_a_time_of_the_platforms_clock_a_fault_comes_and_goes(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_one_tag_comes_in_five_spellings_that_are_one_key(tmp_path: Path) -> Non
 @pytest.mark.parametrize("fault,said", [
     ({"fault": "malformed", "kinds": ["odd"]}, "no kind 'odd'; there are cut_off, html"),
     ({"fault": "odd_fields", "kinds": ["odd"]}, "no kind 'odd'; there are no_text"),
+    ({"fault": "deletions", "ids": ["1", "one"]}, "id 'one': expected that of a tweet"),
     ({"fault": "edits", "versions": 6}, "versions 6: expected 1 to 5"),
     ({"fault": "spellings", "tag": "日本"}, "expected letters and digits"),
     ({"fault": "out_of_order", "share": 2}, "share 2: expected at most 1"),

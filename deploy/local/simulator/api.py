@@ -54,7 +54,10 @@ class Api:
                                 "elapsed_s": round(stream.elapsed_s, 3)})
         if where == ("POST", "/simulator/faults"):
             try:
-                stream.faults.begin(script.entry(request.json()))
+                begun = script.entry(request.json())
+                if begun.at_s or begun.at_record:
+                    raise BadUse("at_s and at_record are for scripts; what is posted begins at once")
+                stream.faults.begin(begun)
             except BadUse as error:
                 return problem(400, "Invalid Request", str(error))
             return Answer(201, {"faults": stream.faults.state()})

@@ -64,6 +64,10 @@ class Deletions(Counted):
     messages: bool = True
     ids: tuple[str, ...] = ()
 
+    def check(self) -> str:
+        wrong = [one for one in self.ids if not (one.isascii() and one.isdecimal())]
+        return f"id {wrong[0]!r}: expected that of a tweet, in digits" if wrong else ""
+
     def start(self) -> None:
         self.later = Later()
         if self.ids:
