@@ -12,9 +12,10 @@ from spark_apps.contract import StreamPaths
 
 #: A lease not renewed for so long is nobody's.
 LEASE_MS = 90_000
-#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. With a heartbeat's
-#: time it is below SILENT_MS, so that no outage alone makes a driver look silent; shorter ones are told by the polls that
-#: came to nothing. Were it as short as a poll, slow polls would each pass for an outage, and no stall would be found.
+#: Nobody saw the stream where its lease was not renewed for so long: HDFS was away, or who held it. Between two
+#: heartbeats and this is less than SILENT_MS: no outage alone makes a driver look silent. A shorter one is told by
+#: the polls that came to nothing; were this as short as a slow poll, each of those would pass for one, and no stall
+#: be found.
 BLIND_MS = 30_000
 #: Airflow tries a lost task again after some minutes, or when its scheduler is back.
 RETRIED_MS = 60 * 60_000
