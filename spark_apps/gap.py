@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from spark_apps.contract import MINUTE_MS
-
 
 @dataclass(frozen=True)
 class Gap:
@@ -14,7 +12,8 @@ class Gap:
 
     cause: closed (by the platform), lost, silence, failed, stopped (by somebody), killed, spend (a limit was reached).
     backfill_minutes: what was asked for when it ended; recovery: `backfill` once that has come, else `none`; recovered:
-    posts of it that are dated inside the gap. state: closed where nothing is missing any more, else open.
+    posts of it that are dated inside the gap, of which it has brought all from `recovered_from_ms` on. state: closed
+    where nothing is missing any more, else open.
     """
 
     start_ms: int
@@ -25,6 +24,7 @@ class Gap:
     backfill_minutes: int = 0
     recovery: str = "none"
     recovered: int = 0
+    recovered_from_ms: int | None = None
     state: str = "open"
 
     @classmethod
@@ -36,15 +36,10 @@ class Gap:
     def name(self) -> str:
         return f"{self.start_ms:013d}-{self.source}"
 
-    def recovered_from_ms(self) -> int:
-        """From when on the backfill that was asked for sends posts again."""
-        assert self.end_ms is not None
-        return min(self.end_ms, max(self.start_ms, self.end_ms - self.backfill_minutes * MINUTE_MS))
-
     def missing(self, now_ms: int) -> tuple[int, int] | None:
         """From when until when (ms) posts may be missing, or None."""
         if self.state != "open":
             return None
         if self.end_ms is None:
             return self.start_ms, max(self.start_ms, now_ms)
-        return self.start_ms, self.recovered_from_ms() if self.recovery == "backfill" else self.end_ms
+        return self.start_ms, self.end_ms if self.recovered_from_ms is None else self.recovered_from_ms

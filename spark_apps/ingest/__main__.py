@@ -35,8 +35,7 @@ def _run(args: argparse.Namespace) -> None:
     wanted = rules.read(args.rule, args.rules_file)
     settings = Settings(
         args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000), args.max_mb << 20, clock,
-        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, int(10_000 / args.hurry),
-        options.limits(args))
+        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, options.limits(args))
     with spool.lock(args.spool):
         service = Service(settings, _landing(args, clock))
         if wanted:

@@ -19,9 +19,8 @@ import orjson
 from spark_apps.gap import Gap
 from spark_apps.ingest import memory
 from spark_apps.ingest.marks import Down, Up
+from spark_apps.ingest.policy import Policy, covered_from_ms
 
-#: A backfill is over where none of its posts came for so long.
-_SETTLED_MS = 10_000
 #: Snowflake ids: milliseconds since this instant, then 22 bits.
 _EPOCH_MS = 1_288_834_974_657
 _MOST_IDS = 500_000
@@ -39,9 +38,9 @@ class _Session:
 class Book:
     """The gaps of one writer. OSError leaves all as it was, to be tried again."""
 
-    def __init__(self, spool: Path, source: str, settled_ms: int = _SETTLED_MS) -> None:
+    def __init__(self, spool: Path, source: str, policy: Policy) -> None:
         self._file, self._directory, self._source = spool / "session.json", spool / "gaps", source
-        self._settled_ms = settled_ms
+        self._policy = policy
         self.gap: Gap | None = None
         self._alive_ms: int | None = None
         self._ids: set[int] = set()
@@ -91,10 +90,11 @@ class Book:
     def tick(self, now_ms: int) -> None:
         """All that was noted is in the spool: remembers how far it goes, and closes a gap whose backfill has come."""
         gap = self.gap
-        if gap and gap.end_ms and now_ms - self._id_at_ms >= self._settled_ms:
-            whole = gap.recovered_from_ms() == gap.start_ms
-            self._write(replace(gap, recovery="backfill", recovered=len(self._ids),
-                                state="closed" if whole else "open"), now_ms, last=True)
+        if gap and gap.end_ms and now_ms - self._id_at_ms >= self._policy.settled_s * 1000:
+            from_ms = covered_from_ms(gap.start_ms, gap.end_ms, gap.backfill_minutes, self._policy)
+            state = "closed" if from_ms == gap.start_ms else "open"
+            self._write(replace(gap, recovery="backfill", recovered=len(self._ids), recovered_from_ms=from_ms,
+                                state=state), now_ms, last=True)
         self._remember(self.gap)
 
     def _write(self, gap: Gap, now_ms: int, last: bool = False) -> None:

@@ -14,6 +14,7 @@ https://docs.x.com/x-api/fundamentals/rate-limits
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -45,6 +46,11 @@ class Policy:
     silence_s: float = 21.0
     # Two services that share one allowed connection would else end each other's for ever.
     cure_every_s: float = 300.0
+    # Of a backfill. What was sent while the connection broke is older than the gap by so much.
+    minute_s: float = 60.0
+    delivery_s: float = 5.0
+    # A backfill is over where none of its posts came for so long.
+    settled_s: float = 10.0
 
     def hurried(self, by: float) -> Policy:
         """The same, all times `by` times shorter: for trials."""
@@ -154,6 +160,11 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def backfill_minutes(gap_ms: int, most: int = 5) -> int:
-    """Whole minutes that cover a gap, and the seconds that a post takes to be delivered."""
-    return max(1, min(most, -(-(gap_ms + 5_000) // 60_000)))
+def backfill_minutes(gap_ms: int, policy: Policy, most: int = 5) -> int:
+    """Whole minutes that cover a gap and the seconds that a post takes to come, if so many may be asked for."""
+    return max(1, min(most, math.ceil((gap_ms + _ms(policy.delivery_s)) / _ms(policy.minute_s))))
+
+
+def covered_from_ms(start_ms: int, end_ms: int, minutes: int, policy: Policy) -> int:
+    """From when on a backfill that was asked for at the end of a gap brings all that came in it."""
+    return max(start_ms, min(end_ms, end_ms - minutes * _ms(policy.minute_s) + _ms(policy.delivery_s)))

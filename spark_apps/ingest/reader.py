@@ -120,4 +120,4 @@ class Reader:
         if self._asked.gap_from_ms is None:
             return 0
         since_ms = self._asked.gap_from_ms() or self.client.life_ms
-        return backfill_minutes(self._clock.now_ms() - since_ms) if since_ms else 0
+        return backfill_minutes(self._clock.now_ms() - since_ms, self._asked.policy) if since_ms else 0

@@ -48,7 +48,6 @@ class Settings:
     policy: Policy = Policy()
     backfill: bool = False
     max_spool_bytes: int = 10 << 30
-    settled_ms: int = 10_000
     limits: Limits | None = None   # None: posts are not counted
 
 
@@ -59,7 +58,7 @@ class Service:
         self._settings = settings
         self.inbox = Inbox(settings.clock)
         self.client = FilteredStream(settings.token, settings.url, self.inbox, settings.policy.silence_s)
-        self.book = Book(settings.spool, settings.source, settings.settled_ms)
+        self.book = Book(settings.spool, settings.source, settings.policy)
         self.reader = Reader(self.client, self.inbox.note, Asked(
             settings.spool / "connects.json", settings.policy, self._missing_since if settings.backfill else None),
             settings.clock)

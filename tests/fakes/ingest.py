@@ -25,7 +25,7 @@ TOKEN = "token-of-the-test"   # noqa: S105
 LANDING = "/hashtide/landing/tags"
 GAPS = "/hashtide/streams/tags/gaps"
 THROUGH = f"{LANDING}/_through/simulator.json"
-FAST = replace(Policy().hurried(100), silence_s=5.0)
+FAST = replace(Policy().hurried(100), silence_s=5.0, minute_s=60.0, settled_s=0.3)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def running(hdfs: WebHdfs, url: str, spool: Path, raised: list[BaseException] | 
             **settings: Any) -> Iterator[Service]:
     """Ends in good order, as a signal would end it; `raised` gets what it ends with by itself."""
     spool.mkdir(exist_ok=True)
-    chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 60, "policy": FAST, "settled_ms": 300, **settings})
+    chosen = Settings(spool, "simulator", url, TOKEN, **{"max_ms": 60, "policy": FAST, **settings})
     service = Service(chosen, Landing(connect([hdfs.url], "tester"), StreamPaths("tags"), chosen.clock, "w"))
 
     def run() -> None:

@@ -20,9 +20,9 @@ HOUR = 1_772_359_200_000        # 2026-03-01T10
 NOW = HOUR + 2 * HOUR_MS
 LOST = Gap(HOUR + 90_000, "x", "lost", "connection lost", end_ms=HOUR + 150_000)
 WHOLE = Gap(HOUR + 600_000, "x", "closed", end_ms=HOUR + 601_000, backfill_minutes=1, recovery="backfill",
-            recovered=1_234, state="closed")
+            recovered=1_234, recovered_from_ms=HOUR + 600_000, state="closed")
 PART = Gap(HOUR + 1_200_000, "x", "killed", end_ms=HOUR + 1_800_000, backfill_minutes=5, recovery="backfill",
-           recovered=7)
+           recovered=7, recovered_from_ms=HOUR + 1_500_000)
 LASTS = Gap(HOUR + HOUR_MS + 5_000, "x", "silence")
 
 

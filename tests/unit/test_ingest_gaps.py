@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from spark_apps.gap import Gap
 from spark_apps.ingest.gaps import Book, waiting
 from spark_apps.ingest.marks import Alive, Down, Up
+from spark_apps.ingest.policy import Policy
 
 T = 1_764_070_200_000
 _EPOCH_MS = 1_288_834_974_657
 
 
 def opened(spool: Path, at_ms: int = T) -> Book:
-    book = Book(spool, "x", settled_ms=1_000)
+    book = Book(spool, "x", replace(Policy(), settled_s=1.0))
     book.open(at_ms)
     return book
 
@@ -85,7 +87,7 @@ def test_a_backfill_that_does_not_reach_back_leaves_what_is_before_it_open(tmp_p
     book.tick(T + 121_100)
     [gap] = said(tmp_path)
     assert (gap.state, gap.recovery, gap.recovered) == ("open", "backfill", 3)
-    assert gap.missing(T + 999_999) == (T, T + 60_000)
+    assert gap.missing(T + 999_999) == (T, T + 65_000)
 
 
 def test_a_connection_that_is_lost_in_its_backfill_leaves_the_whole_gap_open(tmp_path: Path) -> None:

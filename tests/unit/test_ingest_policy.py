@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from spark_apps.ingest.policy import Connect, Event, History, Policy, Stop, backfill_minutes, decide, spend
+from spark_apps.ingest.policy import (
+    Connect,
+    Event,
+    History,
+    Policy,
+    Stop,
+    backfill_minutes,
+    covered_from_ms,
+    decide,
+    spend,
+)
 
 T = 1_764_070_200_000
 POLICY = Policy()
@@ -136,7 +146,13 @@ def test_whatever_happens_no_15_minutes_have_more_than_50_connects(seed: int) ->
 
 @pytest.mark.parametrize(("gap_s", "minutes"), [(0, 1), (54, 1), (56, 2), (200, 4), (290, 5), (9_999, 5)])
 def test_a_backfill_covers_its_gap_and_what_was_under_way(gap_s: int, minutes: int) -> None:
-    assert backfill_minutes(gap_s * 1_000) == minutes
+    assert backfill_minutes(gap_s * 1_000, POLICY) == minutes
+
+
+@pytest.mark.parametrize(("gap_s", "minutes", "missing_s"), [
+    (50, 1, 0), (56, 1, 1), (290, 5, 0), (298, 5, 3), (400, 5, 105)])
+def test_what_a_backfill_does_not_reach_stays_missing(gap_s: int, minutes: int, missing_s: int) -> None:
+    assert covered_from_ms(T, T + gap_s * 1_000, minutes, POLICY) == T + missing_s * 1_000
 
 
 def test_a_hurried_policy_has_all_its_times_shorter_and_the_same_budget() -> None:
