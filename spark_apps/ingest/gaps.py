@@ -4,11 +4,14 @@
                      ^                   '--backfill has come--> closed, where it reached back to the beginning
                      '--down before that--'
 
-A gap begins with the last sign of life before it, which may be earlier than what is missing, and never is later.
+A gap begins with the last sign of life before it, less the time that posts took from their making to their arrival:
+what was read late, because the machine or the disk was slow, may have been sent long before the connection broke. So it
+may begin earlier than what is missing, and does not begin later.
 """
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +26,11 @@ from spark_apps.ingest.policy import Policy, covered_from_ms
 
 #: Snowflake ids: milliseconds since this instant, then 22 bits.
 _EPOCH_MS = 1_288_834_974_657
+#: Ids before are of another kind.
+_FIRST = 30_000_000_000
 _MOST_IDS = 500_000
+#: So many records tell how old they are when they arrive: one alone may be old for a reason of its own.
+_RECENT, _LONG, _MOST_LAG_MS = 20, 65_536, 15 * 60_000
 _FILE = re.compile(r"(\d{13}-[a-z][a-z0-9_]{0,39})\.(\d+)\.json")
 
 
@@ -43,6 +50,10 @@ class Book:
         self._policy = policy
         self.gap: Gap | None = None
         self._alive_ms: int | None = None
+        self.lag_ms = 0   # of what came last: from its making to its arrival
+        self._up_ms = self._last_start_ms = 0
+        self._recent: deque[tuple[int, bytes]] = deque(maxlen=_RECENT)
+        self._new = False
         self._ids: set[int] = set()
         self._id_at_ms = 0
         self._version = 0
@@ -51,6 +62,18 @@ class Book:
     def since_ms(self) -> int | None:
         """Since when posts are missing that a backfill may still bring."""
         return self.gap.start_ms if self.gap else None
+
+    def heard_ms(self) -> int | None:
+        """Up to here nothing is missing."""
+        if self._alive_ms is None:
+            return None
+        if self._new:
+            newest = max((ms for _, data in self._recent if (ms := _made_ms(data)) is not None), default=None)
+            if newest is not None:
+                self.lag_ms = max(0, min(self._recent[-1][0] - newest, _MOST_LAG_MS))
+            self._new = False
+        # What a connection is to bring begins with it.
+        return max(self._up_ms, self._alive_ms - self.lag_ms)
 
     def open(self, now_ms: int) -> None:
         """What a process before this one left behind: killed where it did not say goodbye."""
@@ -68,22 +91,30 @@ class Book:
 
     def note(self, at_ms: int, mark: object) -> None:
         if isinstance(mark, Down) and self.gap is None:
-            self._write(Gap(self._alive_ms or at_ms, self._source, mark.cause, mark.detail), at_ms)
+            # Two gaps of one millisecond would be one file.
+            start_ms = max(self.heard_ms() or at_ms, self._last_start_ms + 1)
+            self._write(Gap(start_ms, self._source, mark.cause, mark.detail), at_ms)
+            self._last_start_ms = start_ms
         elif isinstance(mark, Down) and self.gap and self.gap.end_ms:
             self._write(replace(self.gap, end_ms=None, backfill_minutes=0), at_ms)
         elif isinstance(mark, Up) and self.gap:
             gap = replace(self.gap, end_ms=at_ms, backfill_minutes=mark.backfill)
             self._write(gap, at_ms, last=not mark.backfill)
             self._ids, self._id_at_ms = set(), at_ms
+        if isinstance(mark, Up):
+            self._up_ms = at_ms
         if not isinstance(mark, Down):
             self._alive_ms = at_ms
 
     def record(self, at_ms: int, data: bytes) -> None:
         self._alive_ms = at_ms
+        if len(data) <= _LONG:
+            self._recent.append((at_ms, data))
+            self._new = True
         gap = self.gap
         if gap and gap.end_ms and len(self._ids) < _MOST_IDS:
             number = _id(data)
-            if number and gap.start_ms <= (number >> 22) + _EPOCH_MS < gap.end_ms:
+            if number and gap.start_ms <= _ms(number) < gap.end_ms:
                 self._ids.add(number)
                 self._id_at_ms = at_ms
 
@@ -104,7 +135,7 @@ class Book:
         self._version, self.gap = version, None if last else gap
 
     def _remember(self, gap: Gap | None) -> None:
-        memory.save(self._file, {"alive_ms": self._alive_ms, "gap": asdict(gap) if gap else None})
+        memory.save(self._file, {"alive_ms": self.heard_ms(), "gap": asdict(gap) if gap else None})
 
 
 def waiting(spool: Path) -> dict[str, list[Path]]:
@@ -114,6 +145,15 @@ def waiting(spool: Path) -> dict[str, list[Path]]:
         if match := _FILE.fullmatch(path.name):
             found.setdefault(f"{match[1]}.json", []).append((int(match[2]), path))
     return {name: [path for _, path in sorted(versions)] for name, versions in sorted(found.items())}
+
+
+def _ms(number: int) -> int:
+    return (number >> 22) + _EPOCH_MS
+
+
+def _made_ms(data: bytes) -> int | None:
+    number = _id(data)
+    return _ms(number) if number is not None and number >= _FIRST else None
 
 
 def _id(data: bytes) -> int | None:

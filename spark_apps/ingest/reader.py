@@ -4,7 +4,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -72,7 +72,8 @@ class Reader:
             if not self._wait(what, event):
                 return
             if what.cure and not self._cure():
-                return
+                # Asked for again sooner than if it had been done.
+                history = replace(history, cured_ms=history.cured_ms - int(self._asked.policy.cure_every_s * 800))
             history = spend(history, Clock().now_ms(), self._asked.policy)
             if not self._remember(history):
                 return
@@ -97,12 +98,13 @@ class Reader:
         return not ended
 
     def _cure(self) -> bool:
-        """Ends what the platform holds for connections of ours; the next connect tells whether it helped."""
+        """Ends what the platform holds for connections of ours; whether it says so."""
         try:
             log.warning("%d stale connections ended at %s", self.client.end_connections(), self.client.url)
+            return True
         except (PermissionError, requests.RequestException) as error:
             log.warning("stale connections could not be ended: %s", type(error).__name__)
-        return not self._ending.is_set()
+            return False
 
     def _remember(self, history: History) -> bool:
         """Before the request goes out; while it cannot be written nothing is requested."""
@@ -117,7 +119,5 @@ class Reader:
         return False
 
     def _backfill(self) -> int:
-        if self._asked.gap_from_ms is None:
-            return 0
-        since_ms = self._asked.gap_from_ms() or self.client.life_ms
+        since_ms = self._asked.gap_from_ms() if self._asked.gap_from_ms else None
         return backfill_minutes(self._clock.now_ms() - since_ms, self._asked.policy) if since_ms else 0

@@ -99,7 +99,10 @@ class Service:
             raise IngestError(self._over or self.reader.fatal)
 
     def _missing_since(self) -> int | None:
-        return self.book.since_ms
+        """For a backfill. The book may not have heard yet that the connection is gone; this is not its thread."""
+        if self.book.since_ms or self.client.life_ms is None:
+            return self.book.since_ms
+        return self.client.life_ms - self.book.lag_ms
 
     def _step(self, timeout_s: float = 0.25) -> None:
         """Moves what has arrived into the spool, and hands on what was closed."""

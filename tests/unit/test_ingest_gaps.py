@@ -60,6 +60,35 @@ def test_a_file_in_the_spool_has_the_name_that_it_gets_in_hdfs_and_its_newest_ve
     assert [gap.end_ms for gap in said(tmp_path)] == [T + 1]
 
 
+def test_what_is_read_late_was_sent_before_the_connection_broke_and_the_gap_begins_then(tmp_path: Path) -> None:
+    book = opened(tmp_path)
+    book.note(T, Up())
+    for n in range(40):   # each two minutes old when it is read, but for some that are older
+        book.record(T + 300_000 + n, post(T + 180_000 + n - 7_000_000 * (n % 3 == 0)))
+    book.record(T + 300_040, b"not json")
+    book.note(T + 300_050, Down("closed"))
+    assert [gap.start_ms for gap in said(tmp_path)] == [T + 300_040 - (300_040 - 180_038)]
+
+
+def test_a_gap_does_not_begin_before_the_connection_that_it_ends(tmp_path: Path) -> None:
+    book = opened(tmp_path)
+    book.note(T, Up())
+    book.record(T + 100_000, post(T + 10_000))
+    for ms in (110_000, 120_000, 120_000):
+        book.note(T + ms, Down("closed"))
+        book.note(T + ms + 5_000, Up())
+    starts = [gap.start_ms for gap in said(tmp_path)]
+    assert starts == [T + 10_000, T + 115_000, T + 125_000]
+
+
+def test_the_clock_of_a_platform_that_is_ahead_makes_no_gap_later(tmp_path: Path) -> None:
+    book = opened(tmp_path)
+    book.note(T, Up())
+    book.record(T + 100, post(T + 9_000))
+    book.note(T + 200, Down("closed"))
+    assert [gap.start_ms for gap in said(tmp_path)] == [T + 100]
+
+
 def backfilled(book: Book, minutes: int) -> None:
     book.note(T, Up())
     book.note(T + 10, Down("lost"))
