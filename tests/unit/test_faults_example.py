@@ -3,16 +3,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from deploy import cli
+from deploy.local import cluster as machine
 from deploy.local.feed import simulator
 from deploy.local.instance import Instance
 from deploy.local.ports import Ports
 from deploy.local.simulator import script
 from deploy.local.simulator.faults import FAULTS
 from deploy.local.simulator.generator import Shares
+from deploy.verbs import local
 from tests import oracle
 from tests.fakes.platform import Platform, serving
 from tests.fakes.raw import TOKEN, raw
@@ -75,3 +84,32 @@ def test_up_hands_the_script_to_the_simulator_as_a_whole_path(tmp_path: Path) ->
     argv = simulator(instance, rate=50, faults=EXAMPLE.relative_to(ROOT)).argv
     assert argv[argv.index("--faults") + 1].startswith("/")
     assert "--faults" not in simulator(instance, rate=50).argv
+
+
+def test_up_says_in_one_line_that_a_simulator_which_runs_takes_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [machine.Status("simulator", "running", 1)]
+    monkeypatch.setattr(machine, "status", lambda instance: runs)
+    assert cli.main(["up", "--faults", str(EXAMPLE)]) == 2
+    runs[0] = machine.Status("simulator", "dead")
+    local.check_faults(cli.parser().parse_args(["up", "--faults", str(EXAMPLE)]), Instance.standard())
+
+
+def test_faults_are_for_the_simulator_alone(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("X_BEARER_TOKEN", "a-token")
+    assert cli.main(["up", "--source", "x", "--faults", str(EXAMPLE)]) == 2
+    assert capsys.readouterr().err == (
+        "hashtide: --faults is for the simulator; --source x has faults of its own\n")
+
+
+def test_the_simulator_by_itself_starts_as_readme_says(tmp_path: Path) -> None:
+    [command] = re.findall(r"`python (-m deploy.local.simulator[^`]*)`", README)
+    words = shlex.split(command.replace("--dir /tmp", f"--dir {tmp_path} --port 0"))
+    with subprocess.Popen([sys.executable, "-P", *words], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+                          env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("simulator on http://127.0.0.1:")
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0

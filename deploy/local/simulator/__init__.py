@@ -1,1 +1,1 @@
-"""A small X: the v2 filtered stream and its rules endpoints on loopback, with a ledger of what was sent."""
+"""A small X on loopback: the v2 filtered stream, what an ingest needs beside it, faults by a script, and a ledger."""
