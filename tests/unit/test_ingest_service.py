@@ -274,6 +274,25 @@ def test_killed_in_the_middle_it_lands_what_it_had_received_at_its_next_start(hd
     assert [rule["value"] for rule in x.server.rules.all] == ["#a"]
 
 
+def test_a_stop_takes_less_than_five_seconds_though_hdfs_hangs_and_the_platform_is_silent(tmp_path: Path) -> None:
+    def hang(connection: Any) -> None:
+        hanging.ended.wait(60)
+
+    with scripted(hang) as hanging, platform.serving(tmp_path / "x", token=TOKEN, rate=100) as x:
+        nowhere: Any = hanging
+        with process(nowhere, x.url, tmp_path, "--max-seconds", "1") as child:
+            until(lambda: status(tmp_path / "spool").get("connected_since_ms") and hanging.heads, "both", 60)
+            until(lambda: status(tmp_path / "spool")["received"], "records", 60)
+            x.enough()
+            began = time.monotonic()
+            child.terminate()
+            out, _ = child.communicate(timeout=60)
+            took = time.monotonic() - began
+    assert child.returncode == 0, out
+    assert took < 5
+    assert list((tmp_path / "spool").glob("*.jsonl"))   # for the next start
+
+
 def ledgers(x: platform.Platform) -> list[list[bytes]]:
     """By connection."""
     paths = sorted(x.directory.glob("ledger-*.jsonl"))
