@@ -17,8 +17,8 @@ from deploy.verbs.common import add_verb
 ROOT = Path(__file__).parents[2]
 #: Cheapest first, so that a plain mistake shows at once. The value is the environment.
 LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "cluster": "spark"}
-#: Layers whose files do not know of each other: a worker each core, by pytest-xdist.
-SPREAD = {"unit", "spark"}
+#: Layers whose files do not know of each other, and are no Spark session of two threads: a worker each core.
+SPREAD = {"unit"}
 MOST_WORKERS = 4
 
 

@@ -18,14 +18,13 @@ from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_2_counts import difference
 from tests.cluster.test_4_bad_use import dfsadmin
-from tests.cluster.trials import FULL, MARKS, alone, trials
+from tests.cluster.trials import FULL, MARKS, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
 STREAM, RATE = "drill", 20
 AIRFLOW = ("airflow-scheduler", "airflow-triggerer", "airflow-api", "airflow-dags")
 pytestmark = MARKS
-of_test_2 = alone("test_2_counts kills the drivers of its stream in the same way")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +82,6 @@ def hold_task(load: Load, run_id: str) -> dict[str, Any]:
     return load.machine.task("hashtag_stream", run_id, "hold")
 
 
-@of_test_2
 def test_driver_kill(load: Load, figure: Figure) -> None:
     with trials("driver_kill", figure) as done:
         for _ in done.times:
@@ -109,7 +107,6 @@ def fresh_application(load: Load) -> None:
         committed(load, 0, epoch + 1)
 
 
-@of_test_2
 def test_yarn_gives_up(load: Load, figure: Figure) -> None:
     with trials("yarn_gives_up", figure) as done:
         for _ in done.times:

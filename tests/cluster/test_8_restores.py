@@ -9,14 +9,14 @@ from deploy.local import cluster
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_2_counts import difference
-from tests.cluster.trials import FULL, MARKS, alone, trials
+from tests.cluster.trials import FULL, MARKS, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
 STREAM, RATE = "back", 50
 #: Between two savepoints, and of stream after the last of them.
 APART_S, AFTER_S = (50, 600) if FULL else (20, 60)
-pytestmark = [*MARKS, alone("test_5_savepoint goes back to its savepoint in the same way")]
+pytestmark = MARKS
 
 
 def test_restore(machine: Laptop, up: Said, figure: Figure) -> None:

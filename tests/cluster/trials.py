@@ -12,16 +12,12 @@ import pytest
 
 from deploy.drills import DRILLS
 
-#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: among the other tests of the layer.
+#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: no drill, so none is played.
 PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
 #: Of every module of drills.
-MARKS = [pytest.mark.timeout(7200 if FULL else 900)]
-
-
-def alone(reason: str) -> pytest.MarkDecorator:
-    """Of a drill that another test of the layer is, too."""
-    return pytest.mark.skipif(not PLAYED, reason=reason)
+MARKS = [pytest.mark.timeout(7200 if FULL else 900),
+         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for half an hour with all the others")]
 
 
 @dataclass
