@@ -17,7 +17,7 @@ PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
 #: Of every module of drills.
 MARKS = [pytest.mark.timeout(7200 if FULL else 900),
-         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it, for half an hour with all the others")]
+         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it; all of them take half an hour")]
 
 
 @dataclass
