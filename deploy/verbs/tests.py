@@ -17,9 +17,6 @@ from deploy.verbs.common import add_verb
 ROOT = Path(__file__).parents[2]
 #: Cheapest first, so that a plain mistake shows at once. The value is the environment.
 LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "cluster": "spark"}
-#: Layers whose files do not know of each other, and are no Spark session of two threads: a worker each core.
-SPREAD = {"unit"}
-MOST_WORKERS = 4
 
 
 def add_to(verbs: Any) -> None:
@@ -56,8 +53,6 @@ def run_layer(layer: str, only: str | None, first: bool) -> tuple[int, dict[str,
         command = [str(python), "-P", "-m", "pytest", "-c", str(ROOT / "setup.cfg"), "--rootdir", str(ROOT),
                    str(ROOT / "tests" / layer), f"--junitxml={report}", "--durations=8", "-q"]
         command += (["-k", only] if only else []) + (["-x"] if first else [])
-        if layer in SPREAD:
-            command += ["-n", "auto", "--maxprocesses", str(MOST_WORKERS), "--dist", "loadfile"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
         if only and code == 5:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ Rows = dict[tuple[int, str, str], tuple[int, ...]]
 
 def seeds() -> list[tuple[int, int]]:
     """(seed, tweets)."""
-    environ, of = os.environ, (1, 2, 3, int(os.environ["HASHTIDE_FRESH_SEED"]))
+    environ, of = os.environ, (1, 2, 3, 100 + time.time_ns() % 1_000_000)
     if environ.get("HASHTIDE_SEED"):
         of = (int(environ["HASHTIDE_SEED"]),)
     elif environ.get("HASHTIDE_SEEDS"):
