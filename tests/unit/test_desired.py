@@ -58,30 +58,6 @@ def test_a_change_is_announced_before_it_is_made(world: World, monkeypatch: pyte
     assert changes(world) == [("running", "me")]
 
 
-def test_of_two_changes_at_once_the_one_announced_last_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start was announced, then a stop was announced and written, and only then the start is written."""
-    write = world.hdfs.write_json
-
-    def overtaken(path: str, obj: Any) -> None:
-        monkeypatch.setattr(world.hdfs, "write_json", write)
-        world.ms += 1_000
-        supervisor.stop(world.tools, STREAM, "you", "lunch")
-        write(path, obj)
-
-    monkeypatch.setattr(world.hdfs, "write_json", overtaken)
-    supervisor.ask(world.tools, SPEC, "me")
-    assert changes(world) == [("running", "me"), ("stopped", "you")]
-    assert desired.read(world.hdfs, PATHS)["state"] == "stopped"
-
-
-def test_a_change_by_a_clock_that_is_behind_comes_after_those_before_it(world: World) -> None:
-    supervisor.ask(world.tools, SPEC, "me")
-    world.ms -= 60_000
-    supervisor.stop(world.tools, STREAM, "you", "lunch")
-    assert changes(world) == [("running", "me"), ("stopped", "you")]
-    assert desired.read(world.hdfs, PATHS)["state"] == "stopped"
-
-
 def test_a_stop_that_is_taken_back_shows_as_two_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     holding.begin(world.tools, SPEC, HOLDER)
     held = iter(["", "hashtag_stream/run1#2"])
