@@ -199,7 +199,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
         Verdict.CANNOT_RUN, "Spark looks for the state's files under other names, and does not find them")),
     (r"setting .*stateStore\.encodingFormat", _always(Verdict.CANNOT_RUN, "Spark cannot read the state's schema so")),
     (r"(setting|conf) .*(numRecentProgressUpdates|changelogCheckpointing.*|adaptive\..*|warehouse\.dir|\.ui\..*"
-     r"|debug\..*|artifact\..*)", _HARMLESS),
+     r"|codegen\.cache\..*|debug\..*|artifact\..*)", _HARMLESS),
     (r"setting .*", _setting),
     (r"conf .*", _CHANGE),
     (r".*", _always(Verdict.RESULTS_CHANGE, "nothing is known of it")),
