@@ -24,8 +24,8 @@ from spark_apps.contract import StreamPaths
 from spark_apps.generations import Generation
 
 AT_ONCE = 16
-#: What a launch reads of state: about a second for HDFS to send. Of more, RocksDB itself meets a garbled block when it
-#: reads it, and the batch fails before it writes.
+#: What a launch reads of state: it is to begin soon. Of more, RocksDB itself meets a garbled block when it reads it,
+#: and the batch fails before it writes.
 STATE_BYTES = 32_000_000
 #: A source's log that is larger, of 20,000 files, is read at its end.
 LOG_BYTES = 4_000_000
