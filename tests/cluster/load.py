@@ -54,6 +54,17 @@ class Load:
     def counted(self) -> Counts:
         return self.machine.tables(self.stream).counts(self.hours[0], self.hours[1] + HOUR_MS)
 
+    def await_counts(self, expected: Counts, seconds: float = 240) -> None:
+        deadline = time.monotonic() + seconds
+        while (differs := difference(self.counted(), expected)) and time.monotonic() < deadline:
+            time.sleep(2)
+        assert not differs, differs
+
+    def end_feeding(self) -> None:
+        """The simulator first: what it has sent is then all received."""
+        cluster.stop(self.machine.instance, ["simulator"])
+        cluster.stop(self.machine.instance, [f"ingest-{self.stream}"])
+
     def batches(self) -> list[dict[str, object]]:
         """What the drivers noted of each batch, in order."""
         hdfs, found = self.machine.hdfs, []
@@ -73,6 +84,13 @@ class Load:
                 visible = self.visible[int(str(seen[at]["batch_id"]))]
                 found.append((visible - (sent_ms - self.offset_ms)) / 1000)
         return found
+
+
+def difference(found: Counts, expected: Counts) -> str:
+    """The first rows that differ; empty where none does."""
+    rows = [f"{key}: counted {found.get(key)}, sent {expected.get(key)}"
+            for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
+    return "\n".join([f"{len(rows)} of {len(expected)} rows differ", *rows[:10]]) if rows else ""
 
 
 @contextmanager

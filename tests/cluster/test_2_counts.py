@@ -9,12 +9,10 @@ from datetime import datetime, timezone
 import pytest
 
 from deploy import landed
-from deploy.local import cluster
-from deploy.tables import Counts
 from spark_apps.contract import HOUR_MS, MINUTE_MS, hour_name
 from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
-from tests.cluster.load import Load, feeding, loaded
+from tests.cluster.load import Load, difference, feeding, loaded
 from tests.cluster.trials import trials
 from tests.cluster.waiting import until
 
@@ -29,13 +27,6 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
     assert up.code == 0
     with loaded(machine, STREAM, RATE) as running:
         yield running
-
-
-def difference(found: Counts, expected: Counts) -> str:
-    """The first rows that differ; empty where none does."""
-    rows = [f"{key}: counted {found.get(key)}, sent {expected.get(key)}"
-            for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
-    return "\n".join([f"{len(rows)} of {len(expected)} rows differ", *rows[:10]]) if rows else ""
 
 
 def test_a_tweet_is_visible_within_30_seconds(load: Load, figure: Figure) -> None:
@@ -84,17 +75,12 @@ def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Lo
 
 def test_every_minute_tag_and_form_is_counted_exactly(load: Load, figure: Figure) -> None:
     load.await_second(SECONDS)
-    # The simulator first: what it has sent is then all received.
-    cluster.stop(load.machine.instance, ["simulator"])
-    cluster.stop(load.machine.instance, [f"ingest-{STREAM}"])
+    load.end_feeding()
     expected = load.expected()
     minutes = {key[0] for key in expected}
     assert sum(row[0] for key, row in expected.items() if key[1] == "") > 0.9 * RATE * SECONDS
     assert {at - at % HOUR_MS for at in minutes} == set(load.hours), "the load has to span both hours"
-    deadline = time.monotonic() + 180
-    while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
-        time.sleep(2)
-    assert not differs, differs
+    load.await_counts(expected, 180)
     figure(f"{len(expected)} rows of {len(minutes)} minutes equal to the simulator's ledger")
 
 

@@ -12,13 +12,10 @@ import pytest
 from deploy import landed
 from deploy.checkpoints.doctor import Level, Report, examine, gate, look
 from deploy.errors import Damaged
-from deploy.local import cluster
-from deploy.tables import Counts
 from spark_apps import generations
 from spark_apps.contract import HOUR_MS, MINUTE_MS
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, feeding, loaded
-from tests.cluster.test_2_counts import difference
 from tests.cluster.undone import undone
 from tests.cluster.waiting import until
 from tests.fakes.damage import SILENT, Damage, Patient, cases, truncated
@@ -41,9 +38,7 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
         running.await_second(SECONDS + 30)
         assert machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
         until(lambda: not running.live_applications(), 120, "the driver's end")
-        # The simulator first: what it has sent is then all received.
-        cluster.stop(machine.instance, ["simulator"])
-        cluster.stop(machine.instance, [f"ingest-{STREAM}"])
+        running.end_feeding()
         yield running
         machine.hashtide("stream", "stop", "--stream", STREAM)
 
@@ -160,14 +155,14 @@ def test_where_nothing_is_whole_a_fresh_start_and_the_backfill_that_it_names_bri
     sealed, first, lowest = load.machine.tables(STREAM).sealed(), load.expected("first"), load.expected("lowest")
     expected = {key: row for of, which in ((first, False), (lowest, True)) for key, row in of.items()
                 if (key[0] - key[0] % HOUR_MS in sealed) == which}
-    await_counts(load, expected)
+    load.await_counts(expected)
     figure(f"fresh start, and the seal of {len(sealed)} hours: the counts are whole")
 
 
 def comes_back(load: Load, figure: Figure, generation: int, way: str) -> None:
     began = time.monotonic()
     resumes(load, generation, way)
-    await_counts(load, load.expected())
+    load.await_counts(load.expected())
     figure(f"doctor --yes, {way}: {time.monotonic() - began:.1f} s until the counts were whole")
     assert load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM).code == 0
 
@@ -180,10 +175,3 @@ def resumes(load: Load, generation: int, way: str) -> None:
     if "dag_run" not in said.json():
         assert load.machine.hashtide("stream", "submit", "--stream", STREAM).code == 0
     until(lambda: load.heartbeat().get("generation") == generation, 300, f"the driver of generation {generation}")
-
-
-def await_counts(load: Load, expected: Counts) -> None:
-    deadline = time.monotonic() + 240
-    while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
-        time.sleep(2)
-    assert not differs, differs

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.local import cluster
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
-from tests.cluster.test_2_counts import difference
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
@@ -26,7 +24,7 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
 
 
 def checkpoint(load: Load, *words: str) -> Said:
-    return load.machine.hashtide("checkpoint", *words, "--stream", STREAM)
+    return load.machine.hashtide("checkpoint", *words, "--stream", load.stream)
 
 
 def batch(load: Load) -> int:
@@ -110,18 +108,14 @@ def test_it_stops_restores_and_resumes_within_three_minutes(load: Load, figure: 
 
 def test_the_totals_equal_what_was_sent_and_do_again_after_the_same_restore(load: Load, figure: Figure) -> None:
     load.await_second(SECONDS)
-    cluster.stop(load.machine.instance, ["simulator"])
-    cluster.stop(load.machine.instance, [f"ingest-{STREAM}"])
+    load.end_feeding()
     expected = load.expected()
     assert sum(row[0] for key, row in expected.items() if key[1] == "") > 0.8 * RATE * SECONDS
     for again in (False, True):
         if again:
             _, seconds = restore(load, "middle")
             figure(f"restore again: first commit {seconds:.1f} s after the command")
-        deadline = time.monotonic() + 240
-        while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
-            time.sleep(2)
-        assert not differs, differs
+        load.await_counts(expected)
     names = [one["name"] for one in checkpoint(load, "list", "--json").json()]
     assert names == ["g0003", "g0002", "g0001", "middle"]
 
@@ -130,7 +124,6 @@ def test_where_snapshots_are_not_allowed_a_copy_is_a_savepoint_too(load: Load) -
     said = checkpoint(load, "savepoint", "copied", "--copy", "--json")
     assert said.code == 0, said.text
     restore(load, "copied", replays=False)   # all is counted by then
-    expected = load.expected()
-    until(lambda: not difference(load.counted(), expected), 240, "the counts of what was sent", 2.0)
+    load.await_counts(load.expected())
     assert checkpoint(load, "drop", "copied", "--yes").code == 0
     assert checkpoint(load, "inspect", "copied").code == 2

@@ -16,7 +16,6 @@ from deploy.local import cluster
 from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
-from tests.cluster.test_2_counts import difference
 from tests.cluster.test_4_bad_use import dfsadmin
 from tests.cluster.trials import FULL, MARKS, trials
 from tests.cluster.waiting import until
@@ -37,12 +36,9 @@ def load(machine: Laptop, up: Said) -> Iterator[Load]:
     with loaded(machine, STREAM, RATE) as running:
         committed(running, 0)
         yield running
-        cluster.stop(machine.instance, ["simulator"])
-        cluster.stop(machine.instance, [f"ingest-{STREAM}"])
-        expected, began = running.expected(), time.monotonic()
-        while (differs := difference(running.counted(), expected)) and since(began) < 240:
-            time.sleep(2)
-        assert not differs, differs
+        running.end_feeding()
+        expected = running.expected()
+        running.await_counts(expected)
         assert expected
         assert machine.hashtide("stream", "stop", "--stream", STREAM).code == 0
         examined = machine.hashtide("checkpoint", "doctor", "--stream", STREAM)

@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 
-from deploy.local import cluster
 from tests.cluster.laptop import Laptop, Said
-from tests.cluster.load import Load, loaded
-from tests.cluster.test_2_counts import difference
+from tests.cluster.load import loaded
+from tests.cluster.test_5_savepoint import restore
 from tests.cluster.trials import FULL, MARKS, trials
 from tests.cluster.waiting import until
 
@@ -31,27 +29,12 @@ def test_restore(machine: Laptop, up: Said, figure: Figure) -> None:
             said = machine.hashtide("checkpoint", "savepoint", point, "--stream", STREAM)
             assert said.code == 0, said.text
         load.await_second(APART_S * len(points) + AFTER_S)
-        # The simulator first: what it has sent is then all received.
-        cluster.stop(machine.instance, ["simulator"])
-        cluster.stop(machine.instance, [f"ingest-{STREAM}"])
+        load.end_feeding()
         expected = load.expected()
         assert sum(row[0] for key, row in expected.items() if key[1] == "") > 0.8 * RATE * AFTER_S
         # Not in the order they were taken in: back, and forward again to one that is undone by then.
         for point in random.Random(len(points)).sample(points, len(points)):
-            done.add(restored(load, point))
-            deadline = time.monotonic() + 240
-            while (differs := difference(load.counted(), expected)) and time.monotonic() < deadline:
-                time.sleep(1)
-            assert not differs, f"after {point}: {differs}"
+            _, seconds = restore(load, point)
+            done.add(seconds)
+            load.await_counts(expected)
         machine.hashtide("stream", "stop", "--stream", STREAM)
-
-
-def restored(load: Load, point: str) -> float:
-    """Seconds from the command to the first commit of the driver that goes on from there."""
-    began = time.monotonic()
-    said = load.machine.hashtide("checkpoint", "restore", point, "--yes", "--json", "--stream", STREAM)
-    assert said.code == 0, said.text
-    number = int(str(said.json()["generation"])[1:])
-    until(lambda: load.heartbeat().get("generation") == number and load.heartbeat().get("batch_id") is not None, 300,
-          f"the first commit of generation {number}", 0.5)
-    return time.monotonic() - began
