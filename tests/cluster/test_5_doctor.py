@@ -14,6 +14,7 @@ from deploy.checkpoints.doctor import Level, Report, examine, gate, look
 from deploy.errors import Damaged
 from spark_apps import generations
 from spark_apps.contract import HOUR_MS, MINUTE_MS
+from spark_apps.taken import log_files
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, feeding, loaded
 from tests.cluster.undone import undone
@@ -61,13 +62,16 @@ def test_a_stream_that_has_run_is_whole(load: Load, level: Level, figure: Figure
 
 
 def possible(load: Load) -> list[tuple[str, Damage, tuple[str, ...]]]:
-    """A small state may have no table of RocksDB's, or no snapshot yet; and where each changelog from the first on is
-    there, a start does as well without a snapshot."""
+    """A small state may have no table of RocksDB's, or no snapshot yet; where each changelog from the first on is
+    there, a start does as well without a snapshot; and just after the source's log was put together, nothing of it but
+    the newest lies between."""
     there = examined(load, Level.LAUNCH).seen.sizes
     missing = [word for word, suffix in (("snapshot", ".zip"), ("RocksDB", ".sst"))
                if not any(path.startswith("state/0/0/") and path.endswith(suffix) for path in there)]
     if any(re.fullmatch(r"state/0/0/1_.+\.changelog", path) for path in there):
         missing.append("snapshot missing")
+    if len(log_files([path.removeprefix("sources/0/") for path in there if path.startswith("sources/0/")])) < 3:
+        missing.append("source log before")
     return [case for case in (*cases(), *SILENT) if not any(case[0].startswith(word) for word in missing)]
 
 

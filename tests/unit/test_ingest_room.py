@@ -152,8 +152,7 @@ def test_one_that_is_stopped_while_its_disk_is_full_says_what_becomes_of_the_res
 
             with monkeypatch.context() as patched:
                 patched.setattr("os.write", full)
-                until(lambda: service._spool_error, "the service to notice")
-                assert "No space left" in status(spool)["error"]
+                until(lambda: "No space left" in (status(spool)["error"] or ""), "the status to say so")
                 service.stop()
                 until(lambda: raised, "the end")
         assert isinstance(raised[0], IngestError)
