@@ -1,15 +1,18 @@
-"""What a stream should be: desired.json as it is now, and each change of it as a file that stays.
+"""What a stream should be: each change is a numbered file in control/desired/, and the newest stands.
 
-control/desired/<ms>.json is made by exclusive create before desired.json is replaced: whoever is cut off in between has
-announced a change that the next one repeats, and none goes unrecorded. A file is some 500 bytes; there is one for each
-start, stop, park and take-over.
+The files are made by exclusive create and never replaced. So a change happens at one instant, to what was read before
+it, is never half made, and none goes unrecorded. A file is some 500 bytes; there is one for each start, stop, park and
+take-over.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from spark_apps.contract import StreamPaths
+
+#: {"state": "running" | "stopped" | "parked", "who", "why", "time_ms", ...}; empty before the stream is asked for.
+Said = dict[str, Any]
 
 
 class Files(Protocol):
@@ -17,24 +20,48 @@ class Files(Protocol):
 
     def read_json(self, path: str) -> dict[str, Any] | None: ...
 
-    def write_json(self, path: str, obj: Any) -> None: ...
-
     def create_exclusive(self, path: str, obj: Any) -> bool: ...
 
-
-def read(hdfs: Files, paths: StreamPaths) -> dict[str, Any]:
-    """Empty before the stream is first asked for."""
-    return hdfs.read_json(paths.desired) or {}
+    def list(self, path: str) -> list[str]: ...
 
 
-def change(hdfs: Files, paths: StreamPaths, said: dict[str, Any]) -> None:
-    """`said`: {"state", "who", "why", "time_ms", ...}."""
-    record(hdfs, paths.desired_change, said)
-    hdfs.write_json(paths.desired, said)
+def read(hdfs: Files, paths: StreamPaths) -> Said:
+    return next(_newest_first(hdfs, paths, _numbers(hdfs, paths)), {})
 
 
-def record(hdfs: Files, path_at: Callable[[int], str], said: dict[str, Any]) -> None:
-    """Adds an event to a directory whose files are named by their time; two of one millisecond both stay."""
-    at = int(said["time_ms"])
-    while not hdfs.create_exclusive(path_at(at), said):
-        at += 1
+def since(hdfs: Files, paths: StreamPaths, since_ms: int) -> list[Said]:
+    """The changes since then and the one that stood then, the oldest first."""
+    found: list[Said] = []
+    for said in _newest_first(hdfs, paths, _numbers(hdfs, paths)):
+        found.insert(0, said)
+        if int(said.get("time_ms") or 0) < since_ms:
+            break
+    return found
+
+
+def change(hdfs: Files, paths: StreamPaths, of: Callable[[Said], Said | None]) -> int:
+    """Makes of what stands what `of` gives, or leaves it where that is nothing; the number of the change or 0."""
+    while True:
+        numbers = _numbers(hdfs, paths)
+        said = of(next(_newest_first(hdfs, paths, numbers), {}))
+        if said is None:
+            return 0
+        number = max(numbers, default=0) + 1
+        if overrule(hdfs, paths, number - 1, said):
+            return number
+
+
+def overrule(hdfs: Files, paths: StreamPaths, number: int, said: Said) -> bool:
+    """Changes what was said by this number, and nothing that was said after it; whether none was."""
+    return hdfs.create_exclusive(paths.desired_change(number + 1), said)
+
+
+def _newest_first(hdfs: Files, paths: StreamPaths, numbers: list[int]) -> Iterator[Said]:
+    for number in reversed(numbers):
+        if said := hdfs.read_json(paths.desired_change(number)):   # who was cut off in writing it has changed nothing
+            yield said
+
+
+def _numbers(hdfs: Files, paths: StreamPaths) -> list[int]:
+    stems = (name.removesuffix(".json") for name in hdfs.list(paths.desired_changes))
+    return sorted(int(stem) for stem in stems if stem.isdecimal())

@@ -28,16 +28,19 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
     newest = newest_epoch(tools.hdfs, paths)
     if not other and 0 < epoch < newest and (tools.hdfs.read_json(paths.epoch(newest)) or {}).get("who") != holder:
         return _leave_to(tools, stream, epoch, f"whoever submitted epoch {newest}")
-    before = desired.read(tools.hdfs, paths)
-    if before.get("state") == "running":
-        said = {**before, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()}
-        desired.change(tools.hdfs, paths, said)
+    before: desired.Said = {}
+
+    def stopped(said: desired.Said) -> desired.Said | None:
+        nonlocal before
+        before = said
+        wanted = said.get("state") == "running"
+        return {**said, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()} if wanted else None
+
+    if number := desired.change(tools.hdfs, paths, stopped):
         other = lease.held_by(tools, stream)
         if other and other != holder:
-            if desired.read(tools.hdfs, paths) == said:
-                tools.hdfs.write_json(paths.desired, before)
-                desired.record(tools.hdfs, paths.desired_change, {
-                    **before, "who": holder, "why": f"taken back: {other} takes over", "time_ms": tools.now_ms()})
+            desired.overrule(tools.hdfs, paths, number, {
+                **before, "who": holder, "why": f"taken back: {other} takes over", "time_ms": tools.now_ms()})
             return _leave_to(tools, stream, epoch, other)
     # Ours is what runs, whoever submitted it: this task held the stream.
     mine = newest_epoch(tools.hdfs, paths)

@@ -96,9 +96,8 @@ def report(records: Records, from_ms: int, to_ms: int, arrived: Arrivals = lambd
 def _changes(changes: Sequence[Change]) -> Iterator[Event]:
     before = ""
     for one in sorted(changes, key=lambda change: change.time_ms):
-        if one.recorded:
-            running = "asked again" if before == "running" else "resumed" if before else "started"
-            yield Event(one.time_ms, running if one.state == "running" else one.state, one.who, one.why)
+        running = "asked again" if before == "running" else "resumed" if before else "started"
+        yield Event(one.time_ms, running if one.state == "running" else one.state, one.who, one.why)
         before = one.state
 
 

@@ -223,10 +223,9 @@ class Launcher:
             generation = self._generation(spec, paths)
             return generation, self._preflight(spec, generation)
         except Refused as error:
-            before = desired.read(self.hdfs, paths)
-            if before.get("state") == "running":
-                desired.change(self.hdfs, paths, {**before, "state": "parked", "who": "launch", "why": str(error),
-                                                  "time_ms": self.now_ms()})
+            parked = {"state": "parked", "who": "launch", "why": str(error), "time_ms": self.now_ms()}
+            desired.change(self.hdfs, paths,
+                           lambda before: {**before, **parked} if before.get("state") == "running" else None)
             raise
 
     def _preflight(self, spec: StreamSpec, generation: Generation) -> dict[str, Any]:

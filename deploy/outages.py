@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from deploy import desired
-from deploy.desired import Files
 from deploy.errors import HashtideError
 from spark_apps.contract import StreamPaths
 
 _WHAT = (("safe mode", r"safe ?mode"), ("ResourceManager", r"ResourceManager|YARN"), ("HDFS", r"."))
+
+
+class Files(Protocol):
+    """What of deploy.hdfs.Client is needed here."""
+
+    def create_exclusive(self, path: str, obj: Any) -> bool: ...
 
 
 def what_is_out(text: str) -> str:
@@ -34,9 +39,10 @@ class Noticed:
         """Writes down what ended, if anything did; kept for the next look where that fails."""
         if not self.since_ms:
             return False
+        told = {"time_ms": now_ms, "since_ms": self.since_ms, "what": what_is_out(self.why), "why": self.why[:400]}
         try:
-            desired.record(hdfs, paths.outage, {"time_ms": now_ms, "since_ms": self.since_ms,
-                                                "what": what_is_out(self.why), "why": self.why[:400]})
+            while not hdfs.create_exclusive(paths.outage(now_ms), told):   # another's of this millisecond stays, too
+                now_ms += 1
         except HashtideError:
             return False
         self.since_ms, self.why = 0, ""

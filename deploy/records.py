@@ -38,13 +38,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Change:
-    """Of what should be: running, stopped or parked. `recorded` is false where it was only inferred."""
+    """Of what should be: running, stopped or parked."""
 
     time_ms: int
     state: str
     who: str = ""
     why: str = ""
-    recorded: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from deploy import desired, launch
 from deploy.errors import HashtideError
@@ -33,7 +32,8 @@ def read(tools: Launcher, stream: str, since_ms: int) -> Records:
     ends = [_end(hdfs, paths, name) for name in _recent(hdfs, paths.restarts, since_ms, before=0)]
     return Records(
         tuple(launches), tuple(_attempts(tools, paths, [name for name in names if not name.endswith(".json")])),
-        tuple(end for end in ends if end.time_ms >= since_ms), tuple(_changes(hdfs, paths, since_ms, launches)),
+        tuple(end for end in ends if end.time_ms >= since_ms),
+        tuple(map(_change, desired.since(hdfs, paths, since_ms))),
         tuple(_outages(hdfs, paths, since_ms)), tuple(sorted(commits(hdfs, paths, since_ms))),
         tuple(_generations(hdfs, paths, since_ms)))
 
@@ -89,23 +89,9 @@ def _where(tools: Launcher, application: str, number: int) -> str:
     return f"its driver left no word; it was {ran.get('containerId')} on {ran.get('nodeId')}" if ran else ""
 
 
-def _changes(hdfs: launch.Files, paths: StreamPaths, since_ms: int, launches: list[Launch]) -> Iterator[Change]:
-    times = [at for name in hdfs.list(paths.desired_changes) if (at := _ms(name)) is not None]
-    kept = [at for at in times if at >= since_ms]
-    found = [_change(hdfs.read_json(paths.desired_change(at)) or {}, at)
-             for at in [*[at for at in times if at < since_ms][-1:], *kept]]
-    first = min((one.time_ms for one in launches), default=None)
-    if first is not None and not any(at <= first for at in times):
-        # From before changes were kept: a launch was asked for by somebody.
-        yield Change(first, "running", recorded=False)
-        now = desired.read(hdfs, paths)
-        if not found and now.get("state") not in (None, "running"):
-            yield Change(int(now.get("time_ms") or first), str(now["state"]), recorded=False)
-    yield from found
-
-
-def _change(said: dict[str, Any], at: int) -> Change:
-    return Change(at, str(said.get("state") or "unknown"), str(said.get("who") or ""), str(said.get("why") or ""))
+def _change(said: desired.Said) -> Change:
+    return Change(int(said.get("time_ms") or 0), str(said.get("state") or "unknown"), str(said.get("who") or ""),
+                  str(said.get("why") or ""))
 
 
 def _outages(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[Outage]:

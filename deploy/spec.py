@@ -1,6 +1,6 @@
 """What may be asked of a stream: its parameters and where it goes on from, held to an allow-list.
 
-The form in Airflow, the command line, `airflow dags trigger --conf` and desired.json are all checked by these.
+The form in Airflow, the command line, `airflow dags trigger --conf` and the desired state are all checked by these.
 """
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class StreamSpec:
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> StreamSpec:
-        """From DAG parameters or desired.json; what it does not know, it leaves."""
+        """From DAG parameters or the desired state; what it does not know, it leaves."""
         return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if raw.get(name) is not None})
 
     def within(self, cluster: Cluster) -> StreamSpec:
@@ -118,7 +118,7 @@ class Request:
 
 
 def again(stream: str, desired: dict[str, Any]) -> Request:
-    """What was asked for, from desired.json, to go on with: whoever goes on opens nothing anew. BadUse as above."""
+    """What was asked for by the desired state, to go on with: whoever goes on opens nothing anew. BadUse as above."""
     reason = "".join(c for c in str(desired.get("why") or "") if c.isprintable())[:200]
     return Request.of({**desired.get("parameters", {}), "stream": stream, "mode": RESUME, "savepoint": "",
                        "reason": reason})

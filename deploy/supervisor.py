@@ -1,7 +1,7 @@
 """A stream that should run: observe -> decide -> act; what is decided is written down before anything is done.
 
-The trigger in Airflow and the command line use these, with the same memory in HDFS: desired.json, the newest epoch, the
-heartbeat, each epoch's result, the restarts so far.
+The trigger in Airflow and the command line use these, with the same memory in HDFS: the desired state, the newest
+epoch, the heartbeat, each epoch's result, the restarts so far.
 """
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from spark_apps.contract import StreamPaths
 def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "") -> None:
     """Desired state becomes running; the restart budget begins anew where it was not."""
     paths = StreamPaths(spec.stream, tools.cluster.root)
-    before = desired.read(tools.hdfs, paths)
-    since = before.get("since_ms") if before.get("state") == "running" else None
-    desired.change(tools.hdfs, paths, {
-        "state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
-        "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()})
+
+    def running(before: desired.Said) -> desired.Said:
+        since = before.get("since_ms") if before.get("state") == "running" else None
+        return {"state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
+                "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()}
+
+    desired.change(tools.hdfs, paths, running)
 
 
 def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped",
@@ -32,10 +34,13 @@ def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str 
     `opening`: the task that opens the next generation as soon as it has ended, and then goes on.
     """
     paths = StreamPaths(stream, tools.cluster.root)
-    before = desired.read(tools.hdfs, paths)
-    said = {**before, "state": state, "who": who, "why": why, "time_ms": tools.now_ms()}
-    said.pop("opening", None)
-    desired.change(tools.hdfs, paths, {**said, **({"opening": opening} if opening else {})})
+
+    def stopped(before: desired.Said) -> desired.Said:
+        kept = {name: value for name, value in before.items() if name != "opening"}
+        return {**kept, "state": state, "who": who, "why": why, "time_ms": tools.now_ms(),
+                **({"opening": opening} if opening else {})}
+
+    desired.change(tools.hdfs, paths, stopped)
     epoch = newest_epoch(tools.hdfs, paths)
     if epoch:
         ask_to_end(tools, paths, epoch, who, why)

@@ -131,7 +131,8 @@ def plan(seen: Observation, holder: str) -> Plan:
 
 
 def _not_allowed(stream: str, error: BadUse) -> str:
-    return f"nobody holds it, and desired.json: {error}; `deploy/hashtide stream submit --stream {stream}` mends it"
+    return (f"nobody holds it, and its desired state: {error}; "
+            f"`deploy/hashtide stream submit --stream {stream}` mends it")
 
 
 def act(tools: Launcher, made: Plan) -> list[HashtideError]:

@@ -67,17 +67,12 @@ class StreamPaths:
         return f"{self.base}/control"
 
     @property
-    def desired(self) -> str:
-        """{"state": "running" | "stopped" | "parked", ...}: what the watchdog compares with."""
-        return f"{self.control}/desired.json"
-
-    @property
     def desired_changes(self) -> str:
         return f"{self.control}/desired"
 
-    def desired_change(self, ms: int) -> str:
-        """What desired.json became at this instant; one file a change, by exclusive create, never replaced."""
-        return f"{self.desired_changes}/{ms:013d}.json"
+    def desired_change(self, number: int) -> str:
+        """{"state": "running" | "stopped" | "parked", ...}: what the watchdog compares with, where it is the newest."""
+        return f"{self.desired_changes}/{number:013d}.json"
 
     @property
     def outages(self) -> str:

@@ -160,7 +160,7 @@ class HashtagStreamOperator(Approval):
             self.put_off(made, holder, 0, str(error), put_off)
         except BadUse as error:
             self.let_go(made, holder)
-            raise AirflowFailException(f"stream {self.stream}: desired.json: {error}") from None
+            raise AirflowFailException(f"stream {self.stream}: desired state: {error}") from None
         self.say(made, "restart", reason, "Nothing to do: it is submitted again")
         self.submit(made, spec, holder, context, put_off, reason)
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deploy import landed
+from deploy import desired, landed
 from deploy.backfill import span
 from deploy.checkpoints import points, reach, told
 from deploy.checkpoints.copying import size_text, tree
@@ -135,8 +135,8 @@ def _filled(tools: Launcher, paths: StreamPaths, made: Plan, found: dict[int, li
     ancestry = generations.ancestry(tools.hdfs, paths)
     recent = [one for _, one in zip(range(100), told.of_all(tools.hdfs, paths, ancestry), strict=False) if one.lines]
     tweets = round(sum(sizes) / _LINE_BYTES)
-    desired = (tools.hdfs.read_json(paths.desired) or {}).get("parameters") or {}
-    trigger_s, max_files = int(desired.get("trigger_seconds") or 10), int(desired.get("max_files") or 60)
+    asked = desired.read(tools.hdfs, paths).get("parameters") or {}
+    trigger_s, max_files = int(asked.get("trigger_seconds") or 10), int(asked.get("max_files") or 60)
     batches = math.ceil(len(sizes) / max_files)
     rate = max((one.lines / one.seconds for one in recent if one.seconds), default=0.0)
     batch_s = max(trigger_s, tweets / batches / rate if batches and rate else 0)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from deploy import checkpoints, hdfs, restart_policy, supervisor
+from deploy import checkpoints, desired, hdfs, restart_policy, supervisor
 from deploy.checkpoints import Plan, catalogue, points, savepoint
 from deploy.checkpoints.catalogue import Entry
 from deploy.checkpoints.copying import size_text
@@ -194,10 +194,10 @@ def _open(args: argparse.Namespace, mode: str, point: str, from_hour: int | None
 def carry_out(args: argparse.Namespace, cluster: Cluster, files: hdfs.Client, tools: Launcher, mode: str, planned: Plan,
               do: Callable[[Launcher], Generation]) -> int:
     """Stops the stream where it runs, opens its next generation, resumes it; the exit code."""
-    desired = files.read_json(StreamPaths(args.stream, cluster.root).desired) or {}
+    before = desired.read(files, StreamPaths(args.stream, cluster.root))
     # One that was stopped for this, by a command that was cut off, is resumed by the next.
-    cut_off = desired.get("state") == "stopped" and desired.get("why") == why_stopped(mode) or is_parked_by_it(desired)
-    resumes = bool(planned.running) or desired.get("state") == "running" or cut_off
+    cut_off = before.get("state") == "stopped" and before.get("why") == why_stopped(mode) or is_parked_by_it(before)
+    resumes = bool(planned.running) or before.get("state") == "running" or cut_off
     if resumes:
         tools.say("stopping the stream")
         supervisor.stop(tools, args.stream, who=WHO, why=why_stopped(mode))
@@ -210,7 +210,7 @@ def carry_out(args: argparse.Namespace, cluster: Cluster, files: hdfs.Client, to
                   f"`deploy/hashtide stream submit --stream {args.stream}`", file=sys.stderr)
         raise
     done = {"generation": generation_name(made.number), "plan": planned.as_json(),
-            **(resume(cluster, files, tools, args, desired) if resumes else {})}
+            **(resume(cluster, files, tools, args, before) if resumes else {})}
     if args.json:
         dump(done)
         return 0
@@ -225,15 +225,15 @@ def why_stopped(mode: str) -> str:
     return f"checkpoint {mode}"
 
 
-def is_parked_by_it(desired: dict[str, Any]) -> bool:
+def is_parked_by_it(said: desired.Said) -> bool:
     """Whether it would run, but for a damaged checkpoint."""
-    return desired.get("state") == "parked" and restart_policy.classify(str(desired.get("why"))) == "damaged_checkpoint"
+    return said.get("state") == "parked" and restart_policy.classify(str(said.get("why"))) == "damaged_checkpoint"
 
 
 def resume(cluster: Cluster, files: hdfs.Client, tools: Launcher, args: argparse.Namespace,
-           desired: dict[str, Any]) -> dict[str, str]:
+           said: desired.Said) -> dict[str, str]:
     """With the parameters that it had."""
-    spec, why = StreamSpec.of({**desired.get("parameters", {}), "stream": args.stream}), args.why or "checkpoint"
+    spec, why = StreamSpec.of({**said.get("parameters", {}), "stream": args.stream}), args.why or "checkpoint"
     if args.no_airflow or not cluster.airflow.url:
         supervisor.ask(tools, spec, who=WHO, why=why)
         return {"application": tools.launch(spec, who=WHO, why=why).id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from deploy import checkpoints
+from deploy import checkpoints, desired
 from deploy.checkpoints import points
 from deploy.checkpoints.doctor import Report, repairing
 from deploy.checkpoints.doctor import ways as doctor_ways
@@ -51,7 +51,7 @@ def doctor(args: argparse.Namespace) -> int:
         return carry_out(args, cluster, files, tools, MODE, way.plan, lambda made: _take(made, args, way))
     if args.yes and _was_cut_off(args, tools, paths):
         # It was repaired, and whoever did that was cut off before the stream went on.
-        made = resume(cluster, files, tools, args, files.read_json(paths.desired) or {})
+        made = resume(cluster, files, tools, args, desired.read(files, paths))
         dump({"healthy": True, **made}) if args.json else tools.say(f"{generation_name(newest.number)} goes on")
         return 0
     if args.json:
@@ -72,8 +72,8 @@ def _take(tools: Launcher, args: argparse.Namespace, way: Way) -> Generation:
 
 def _was_cut_off(args: argparse.Namespace, tools: Launcher, paths: StreamPaths) -> bool:
     """After it had stopped the stream, or had asked for it again and not launched it."""
-    desired = tools.hdfs.read_json(paths.desired) or {}
-    state, why, mine = desired.get("state"), desired.get("why"), desired.get("who") == WHO
+    said = desired.read(tools.hdfs, paths)
+    state, why, mine = said.get("state"), said.get("why"), said.get("who") == WHO
     asked = state == "running" and why == (args.why or "checkpoint") and not tools.live(paths.stream)
     return mine and (state == "stopped" and why == why_stopped(MODE) or asked)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import landed
+from deploy import desired, landed
 from deploy.checkpoints.doctor import Level, Report, examine, gate, look
 from deploy.errors import Damaged
 from spark_apps import generations
@@ -128,7 +128,7 @@ def test_a_launch_on_damage_is_refused_and_the_doctor_brings_the_stream_back(loa
     said = load.machine.hashtide("stream", "submit", "--stream", STREAM, "--no-airflow")
     assert said.code == 1 and "checkpoint g0001 is damaged" in said.text and "checkpoint doctor" in said.text
     assert load.machine.hdfs.list(load.paths.epochs) == epochs
-    assert (load.machine.hdfs.read_json(load.paths.desired) or {})["state"] == "parked"
+    assert desired.read(load.machine.hdfs, load.paths)["state"] == "parked"
     said = load.machine.hashtide("checkpoint", "doctor", "--stream", STREAM)
     assert said.code == 1 and "roll back" in said.out and "restore" in said.out and "fresh" in said.out
     comes_back(load, figure, 2, "roll back")

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy import holding, lease
+from deploy import desired, holding, lease
 from deploy.errors import HashtideError
 from deploy.local import cluster
 from tests.cluster.drivers import application_masters, kill_driver
@@ -242,7 +242,7 @@ def test_orphan(load: Load, figure: Figure) -> None:
             began = time.monotonic()
             until(lambda: not load.live_applications(), 400, "the end of the marked task's driver", 2.0)
             done.add(since(began))
-            desired = load.machine.hdfs.read_json(load.paths.desired) or {}
-            assert desired["state"] == "stopped"
+            said = desired.read(load.machine.hdfs, load.paths)
+            assert said["state"] == "stopped"
             load.machine.airflow.trigger("hashtag_stream", {"stream": STREAM})
             committed(load, now_ms())

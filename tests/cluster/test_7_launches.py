@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy import artifact
+from deploy import artifact, desired
 from spark_apps.contract import LandingFile, StreamPaths
 from tests.cluster.laptop import ROOT, Laptop, Said
 from tests.cluster.trials import MARKS, trials
@@ -75,10 +75,10 @@ def test_every_batch_fails(machine: Laptop, up: Said, figure: Figure, tmp_path: 
             machine, tmp_path, said)})
         assert machine.await_run("hashtag_stream", run_id, 500)["state"] == "failed"
         done.add(time.monotonic() - began)
-    desired = hdfs.read_json(paths.desired) or {}
-    assert desired["state"] == "parked"
-    assert "3 times with the same error" in desired["why"]
-    assert said in desired["why"]
+    parked = desired.read(hdfs, paths)
+    assert parked["state"] == "parked"
+    assert "3 times with the same error" in parked["why"]
+    assert said in parked["why"]
     # Three attempts of one application: neither YARN nor the policy tries a fourth.
     assert (hdfs.read_json(paths.result(1)) or {})["tries"] == 3
     assert len(hdfs.list(paths.restarts)) == 1

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput, TaskDeferred
 
-from deploy import lease, reopening, supervisor
+from deploy import desired, lease, reopening, supervisor
 from deploy.airflow import outcome
 from deploy.airflow.operator import HashtagStreamOperator
 from deploy.airflow.trigger import StreamTrigger
@@ -81,8 +81,8 @@ def run(stream: Batches, ti: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         stream, ti(run_id=run_id, try_number=try_number), monkeypatch, **given)
 
 
-def desired(world: Batches) -> dict[str, Any]:
-    return world.hdfs.read_json(PATHS.desired) or {}
+def wanted(world: Batches) -> dict[str, Any]:
+    return desired.read(world.hdfs, PATHS)
 
 
 def opened(world: Batches) -> list[tuple[int, str]]:
@@ -115,15 +115,15 @@ def test_an_approved_restore_stops_opens_and_launches_with_what_was_asked_for(st
     assert (asked["subject"], asked["options"]) == ("Stream a: go back to a savepoint", ["Approve", "Reject"])
     assert asked["body"].startswith("    Restore of stream a from savepoint monday: a new generation from batch 2")
     assert "stops" in asked["body"] and stream.rm.all[0].id in asked["body"]
-    assert desired(stream)["state"] == "running", "nothing happens before the answer"
+    assert wanted(stream)["state"] == "running", "nothing happens before the answer"
 
     back.answer("Approve")
     assert back.trigger.opening
-    assert (desired(stream)["state"], desired(stream)["why"]) == ("stopped", "bad release")
+    assert (wanted(stream)["state"], wanted(stream)["why"]) == ("stopped", "bad release")
     assert opened(stream) == [], "not while its driver lives"
     back.go_on()
     assert opened(stream) == [(2, "hashtag_stream/run2#1, approved by ada")]
-    assert (back.trigger.epoch, back.trigger.opening, desired(stream)["state"]) == (2, False, "running")
+    assert (back.trigger.epoch, back.trigger.opening, wanted(stream)["state"]) == (2, False, "running")
     assert stream.rm.killed == [], "its driver ended by itself"
     args = stream.jobs[-1].args
     assert (args[args.index("--generation") + 1], stream.jobs[-1].executors) == ("2", 2)
@@ -174,7 +174,7 @@ def test_what_cannot_be_done_is_refused_before_anybody_is_asked(stream: Batches,
     back = run(**given)
     with pytest.raises(AirflowFailException, match=said):
         back.execute()
-    assert (back.asked, desired(stream)["state"]) == ([], "running")
+    assert (back.asked, wanted(stream)["state"]) == ([], "running")
 
 
 def test_a_savepoint_that_goes_while_it_waits_is_refused_and_the_stream_runs_on(stream: Batches, run: Any) -> None:
@@ -183,7 +183,7 @@ def test_a_savepoint_that_goes_while_it_waits_is_refused_and_the_stream_runs_on(
     stream.hdfs.delete_snapshot(PATHS.base, "savepoint-monday")
     with pytest.raises(AirflowFailException, match="no savepoint monday"):
         back.answer("Approve")
-    assert desired(stream)["state"] == "running"
+    assert wanted(stream)["state"] == "running"
 
 
 def test_a_driver_that_does_not_stop_is_killed(stream: Batches, run: Any) -> None:
@@ -236,7 +236,7 @@ def test_somebody_who_stops_the_stream_meanwhile_is_obeyed(stream: Batches, run:
     supervisor.stop(stream.tools, STREAM, "command line")
     with pytest.raises(AirflowSkipException, match="is to be stopped since, says command line"):
         back.go_on()
-    assert (opened(stream), desired(stream)["state"]) == ([], "stopped")
+    assert (opened(stream), wanted(stream)["state"]) == ([], "stopped")
 
 
 def test_a_point_damaged_while_the_driver_ended_leaves_it_stopped_and_names_the_way_on(stream: Batches,
@@ -297,7 +297,7 @@ def test_cut_off_at_any_change_the_next_try_opens_it_once(stream: Batches, run: 
                 again.answer("Approve")
             while again.trigger and again.trigger.opening:
                 again.go_on()
-            assert desired(world)["state"] == "running"
+            assert wanted(world)["state"] == "running"
             assert again.trigger.epoch == len(world.epochs())
             assert len(world.rm.live_at(world.ms)) == 1
         world.tools.hdfs = inner
@@ -321,5 +321,5 @@ def test_on_a_damaged_checkpoint_nothing_is_started_and_the_run_says_the_way_out
     epochs, jobs = stream.hdfs.list(PATHS.epochs), len(stream.jobs)
     with pytest.raises(AirflowFailException, match="commits/2: it is empty.*checkpoint doctor"):
         run().execute()
-    assert (desired(stream)["state"], desired(stream)["who"]) == ("parked", "launch")
+    assert (wanted(stream)["state"], wanted(stream)["who"]) == ("parked", "launch")
     assert (stream.hdfs.list(PATHS.epochs), len(stream.jobs)) == (epochs, jobs)

@@ -222,7 +222,7 @@ def test_nothing_to_hold_leaves_the_second_task_skipped(world: Batches, dags: di
 def test_what_the_watchdog_cannot_decide_fails_its_run_and_the_others_find_their_holder(
         world: Batches, dags: dict[str, Any]) -> None:
     world.provision()
-    world.hdfs.replace("/hashtide/streams/odd/control/desired.json", b"[1")
+    world.hdfs.replace("/hashtide/streams/odd/control/desired/0000000000001.json", b"[1")
     read = world.hdfs.read_json
 
     def read_json(path: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy import health, supervisor
+from deploy import desired, health, supervisor
 from deploy.airflow import state
 from deploy.airflow.state import EVERY_MS, HEALTH, STREAMS, Published
 from deploy.observation import observe
@@ -165,4 +165,4 @@ def test_airflow_takes_it_from_a_trigger_and_its_ui_can_read_it(running: Batches
         assert asset.active, "an inactive asset's state cannot be written"
         [stored] = session.scalars(select(AssetStateStoreModel).where(AssetStateStoreModel.asset_id == asset.id))
         assert (stored.key, json.loads(stored.value)) == (STREAM, {"verdict": "running"})
-    assert PATHS.desired in running.hdfs.data
+    assert desired.read(running.hdfs, PATHS)

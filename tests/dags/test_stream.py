@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from deploy import health, lease, supervisor
+from deploy import desired, health, lease, supervisor
 from deploy.airflow import links, notifier, outcome
 from deploy.airflow.operator import HashtagStreamOperator
 from deploy.airflow.trigger import MAX_FAULTS, QUIET_S, StreamTrigger
@@ -63,7 +63,7 @@ class Task:
 
     @property
     def desired(self) -> str:
-        return str((self.world.hdfs.read_json(PATHS.desired) or {}).get("state"))
+        return str(desired.read(self.world.hdfs, PATHS).get("state"))
 
 
 @pytest.fixture
@@ -126,17 +126,17 @@ def test_resources_and_reason_reach_the_launch_and_stay_for_its_restarts(world: 
     world.after(60, lambda: die(world, 1))
     held.go_on()
     assert [(job.queue, job.executors, job.executor_memory) for job in world.jobs] == [("batch", 3, "2g")] * 2
-    assert world.hdfs.read_json(PATHS.desired)["why"] == "more tags"
+    assert desired.read(world.hdfs, PATHS)["why"] == "more tags"
     assert world.hdfs.read_json(PATHS.epoch(1))["why"] == "more tags"
     assert "exit code 137" in world.hdfs.read_json(PATHS.epoch(2))["why"], "a restart says what it is for"
 
 
 def test_a_desired_state_that_is_not_allowed_any_more_ends_the_task_in_one_line(world: Batches, task: Any) -> None:
     held = task().execute()
-    said = world.hdfs.read_json(PATHS.desired)
-    world.hdfs.write_json(PATHS.desired, {**said, "parameters": {**said["parameters"], "executors": -1}})
+    desired.change(world.hdfs, PATHS,
+                   lambda before: {**before, "parameters": {**before["parameters"], "executors": -1}})
     die(world, 1)
-    with pytest.raises(AirflowFailException, match="stream a: desired.json: executors = -1: expected"):
+    with pytest.raises(AirflowFailException, match="stream a: desired state: executors = -1: expected"):
         held.go_on()
     assert not lease.held_by(world.tools, STREAM)
 

@@ -407,7 +407,8 @@ class World:
     # what a test asks
 
     def desired(self) -> dict[str, Any]:
-        return dict(json.loads(self.hdfs.data.get(PATHS.desired) or b"{}"))
+        newest = max((path for path in self.hdfs.data if path.startswith(PATHS.desired_changes + "/")), default="")
+        return dict(json.loads(self.hdfs.data.get(newest) or b"{}"))
 
     def running(self) -> list[Driver]:
         return [driver for driver in self.drivers if driver.alive]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import cli, supervisor
+from deploy import cli, desired, supervisor
 from deploy.launch import StreamSpec
 from deploy.verbs import checkpoint as verb
 from spark_apps.contract import HOUR_MS, hour_name
@@ -108,7 +108,7 @@ def test_a_running_stream_is_stopped_restored_and_resumed_with_its_parameters(sh
     assert done["generation"] == "g0002" and done["application"] == "application_1_0002"
     args = shell.world.jobs[-1].args
     assert (args[args.index("--generation") + 1], args[args.index("--max-files") + 1]) == ("2", "7")
-    assert (shell.world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
+    assert desired.read(shell.world.hdfs, PATHS)["state"] == "running"
     assert not shell.world.rm.killed
 
 

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ def outages(world: World) -> list[dict[str, Any]]:
 
 # changes of what should be
 
-def test_each_change_stays_though_the_state_is_replaced(world: World) -> None:
+def test_each_change_stays_and_the_newest_stands(world: World) -> None:
     supervisor.ask(world.tools, SPEC, "me", "go")
     world.ms += 1_000
     supervisor.stop(world.tools, STREAM, "you", "lunch")
@@ -48,14 +50,55 @@ def test_two_changes_of_one_millisecond_both_stay(world: World) -> None:
     assert changes(world) == [("running", "me"), ("running", "you")]
 
 
-def test_a_change_is_announced_before_it_is_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cut_off(path: str, obj: Any) -> None:
-        raise Unreachable("gone")
+def test_whoever_is_cut_off_in_writing_a_change_has_changed_nothing(world: World) -> None:
+    supervisor.ask(world.tools, SPEC, "me")
+    world.hdfs.replace(PATHS.desired_change(2), b"")
+    assert desired.read(world.hdfs, PATHS)["state"] == "running"
+    supervisor.stop(world.tools, STREAM, "you", "lunch")
+    assert desired.read(world.hdfs, PATHS)["who"] == "you"
 
-    monkeypatch.setattr(world.hdfs, "write_json", cut_off)
-    with pytest.raises(Unreachable):
-        supervisor.ask(world.tools, SPEC, "me")
-    assert changes(world) == [("running", "me")]
+
+def test_a_change_by_a_clock_that_is_behind_comes_after_those_before_it(world: World) -> None:
+    supervisor.ask(world.tools, SPEC, "me")
+    world.ms -= 60_000
+    supervisor.stop(world.tools, STREAM, "you", "lunch")
+    assert changes(world) == [("running", "me"), ("stopped", "you")]
+    assert desired.read(world.hdfs, PATHS)["state"] == "stopped"
+
+
+def test_a_start_that_a_stop_overtakes_is_made_anew_after_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor.ask(world.tools, SPEC, "me")
+    since, create = world.now_ms(), world.hdfs.create_exclusive
+
+    def overtaken(path: str, obj: Any) -> bool:
+        monkeypatch.setattr(world.hdfs, "create_exclusive", create)
+        world.ms += 1_000
+        supervisor.stop(world.tools, STREAM, "you", "lunch")
+        return create(path, obj)
+
+    monkeypatch.setattr(world.hdfs, "create_exclusive", overtaken)
+    supervisor.ask(world.tools, SPEC, "me")
+    assert changes(world) == [("running", "me"), ("stopped", "you"), ("running", "me")]
+    assert desired.read(world.hdfs, PATHS)["since_ms"] > since, "its budget begins anew after a stop"
+
+
+def test_many_at_once_lose_none_and_each_acts_on_what_stood_before_it(world: World) -> None:
+    def add(before: desired.Said) -> desired.Said:
+        return {"state": "running", "who": str(threading.get_ident()), "count": before.get("count", 0) + 1}
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: desired.change(world.hdfs, PATHS, add), range(200)))
+    assert sorted(made) == list(range(1, 201))
+    assert desired.read(world.hdfs, PATHS)["count"] == 200
+
+
+def test_a_word_is_taken_back_only_where_nobody_has_spoken_since(world: World) -> None:
+    supervisor.ask(world.tools, SPEC, "me")
+    supervisor.stop(world.tools, STREAM, "you", "lunch")
+    assert not desired.overrule(world.hdfs, PATHS, 1, {"state": "running", "who": "me"})
+    assert desired.read(world.hdfs, PATHS)["who"] == "you"
+    assert desired.overrule(world.hdfs, PATHS, 2, {"state": "running", "who": "me"})
+    assert desired.read(world.hdfs, PATHS)["who"] == "me"
 
 
 def test_a_stop_that_is_taken_back_shows_as_two_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

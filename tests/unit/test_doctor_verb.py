@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import supervisor
+from deploy import desired, supervisor
 from deploy.errors import Damaged
 from deploy.launch import StreamSpec
 from deploy.verbs import checkpoint, doctor
@@ -122,10 +122,10 @@ def test_a_launch_on_damage_is_refused_in_one_line_before_an_epoch_is_claimed_an
                                       r"`deploy/hashtide checkpoint doctor --stream a` shows the ways out[^\n]*$"):
         world.tools.launch(spec)
     assert world.epochs() == epochs and not world.jobs
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["who"]) == ("parked", "launch") and "is damaged" in desired["why"]
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["state"], said["who"]) == ("parked", "launch") and "is damaged" in said["why"]
     done = json.loads(shell("doctor", "--yes", "--json"))
-    assert done["application"] and (world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
+    assert done["application"] and desired.read(world.hdfs, PATHS)["state"] == "running"
 
 
 def test_a_running_stream_is_stopped_repaired_and_resumed(shell: Shell) -> None:
@@ -179,7 +179,8 @@ def test_killed_at_any_change_it_comes_through_by_the_same_command(shell: Shell,
         world.ms += 600_000
         come_through(shell, f"{at} {'after' if after else 'before'}")
         assert through(world)[1] == (2 if gone else 3), (at, after)
-        stays = {path: data for path, data in kept[0].items() if not path.startswith((PATHS.desired, PATHS.progress))}
+        stays = {path: data for path, data in kept[0].items()
+                 if not path.startswith((PATHS.desired_changes, PATHS.progress))}
         assert {path: world.hdfs.data.get(path) for path in stays} == stays, (at, after)
     assert at > 20
 
@@ -187,6 +188,6 @@ def test_killed_at_any_change_it_comes_through_by_the_same_command(shell: Shell,
 def come_through(shell: Shell, where: str) -> None:
     shell("doctor", "--yes", "--no-airflow")
     world = shell.world
-    assert (world.hdfs.read_json(PATHS.desired) or {})["state"] == "running", where
+    assert desired.read(world.hdfs, PATHS)["state"] == "running", where
     assert shell("doctor", "--json"), where
     assert world.jobs, where

@@ -8,7 +8,7 @@ import os
 import random
 from typing import Any
 
-from deploy import handover, holding, lease, supervisor
+from deploy import desired, handover, holding, lease, supervisor
 from deploy.launch import Launcher
 from tests.fakes.actors import Stage, Through
 from tests.fakes.world import CLUSTER, PATHS, SPEC, STREAM, World
@@ -27,7 +27,7 @@ def holding_world() -> World:
 
 
 def state(world: World) -> str:
-    return str((world.hdfs.read_json(PATHS.desired) or {}).get("state"))
+    return str(desired.read(world.hdfs, PATHS).get("state"))
 
 
 def test_a_marked_task_means_that_its_stream_stays_stopped() -> None:

@@ -222,12 +222,6 @@ def test_who_asks_for_a_running_stream_is_told_apart_from_who_resumes_it() -> No
         "started", "asked again", "stopped", "resumed"]
 
 
-def test_what_was_only_inferred_is_not_told() -> None:
-    found = told(changes=(Change(0, "running", recorded=False),), commits=steady(0, 3600))
-    assert [one.what for one in found.events] == ["launch"]
-    assert found.wanted_s == 3600
-
-
 # minutes without a commit
 
 def test_minutes_of_a_downtime_are_put_down_to_its_class() -> None:

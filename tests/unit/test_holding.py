@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy import handover, holding, lease, supervisor
+from deploy import desired, handover, holding, lease, supervisor
 from deploy.errors import Unreachable
 from tests.fakes.world import PATHS, SPEC, STREAM, World
 
@@ -18,7 +18,7 @@ def world() -> World:
 
 
 def state(world: World) -> str:
-    return str((world.hdfs.read_json(PATHS.desired) or {}).get("state"))
+    return str(desired.read(world.hdfs, PATHS).get("state"))
 
 
 @pytest.mark.parametrize("said,what", [("stopped", "done"), ("parked", "park")])
@@ -120,8 +120,7 @@ def test_a_submission_does_not_take_the_lease_back_from_who_took_it_meanwhile(wo
 def test_the_word_of_a_cleared_try_that_was_not_taken_back_is_taken_back_by_the_next(world: World) -> None:
     lease.take(world.tools, STREAM, SECOND, 0)
     epoch = holding.launch(world.tools, SPEC, SECOND).epoch
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    world.hdfs.write_json(PATHS.desired, {**desired, "state": "stopped", "who": FIRST})
+    desired.change(world.hdfs, PATHS, lambda before: {**before, "state": "stopped", "who": FIRST})
     event, seen = holding.poll(world.tools, STREAM, SECOND, epoch)
     assert event is None and seen.wanted and state(world) == "running"
     assert world.hdfs.read_json(PATHS.stop(epoch)) is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deploy import desired
 from deploy.launch import INTENT_TIMEOUT_MS
 from deploy.observation import (
     Observation,
@@ -196,7 +197,7 @@ def test_a_look_at_a_running_stream_sees_its_epoch_application_and_heartbeat(wor
     world.intent(2)
     world.intent(3, age_s=50)
     running, old = world.rm.add(3), world.rm.add(2)
-    world.hdfs.write_json(PATHS.desired, WANTED)
+    desired.change(world.hdfs, PATHS, lambda before: WANTED)
     world.hdfs.write_json(PATHS.heartbeat, {"epoch": 3, "batch_id": 7})
     found = observe(world.tools, STREAM)
     assert found.app and (found.epoch, found.app.id, found.heartbeat["batch_id"]) == (3, running.id, 7)
@@ -235,7 +236,7 @@ def test_a_driver_submitted_during_the_look_is_no_older_one(world: World) -> Non
 
 
 def test_an_intent_whose_writer_was_cut_off_may_yet_have_an_application(world: World) -> None:
-    world.hdfs.write_json(PATHS.desired, WANTED)
+    desired.change(world.hdfs, PATHS, lambda before: WANTED)
     world.hdfs.replace(PATHS.epoch(3), b"")
     assert event(observe(world.tools, STREAM)).what == "outage"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import artifact, supervisor
+from deploy import artifact, desired, supervisor
 from deploy.errors import HashtideError, Refused
 from deploy.launch import Launcher
 from spark_apps import fingerprint
@@ -93,8 +93,8 @@ def test_a_refused_launch_leaves_nothing_but_the_reason_and_parks_the_stream(wor
         f"stream a: release {RELEASE} on g0001 needs a new generation: state 0 keys (identity #1 -> event_ms #2); "
         "nothing was launched: `deploy/hashtide checkpoint fresh --stream a --yes` begins an empty checkpoint for it, "
         "`deploy/hashtide checkpoint check --stream a` tells all")
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert desired["state"] == "parked" and desired["why"] == str(refused.value), "or the watchdog would ask again"
+    said = desired.read(world.hdfs, PATHS)
+    assert said["state"] == "parked" and said["why"] == str(refused.value), "or the watchdog would ask again"
     changed = {path for path, data in world.hdfs.data.items() if before.get(path) != data}
     assert all(path.startswith(f"{PATHS.control}/desired") for path in changed)
     assert len(world.jobs) == 1

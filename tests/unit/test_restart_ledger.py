@@ -9,7 +9,7 @@ import pytest
 from deploy import cli, holding, restart_ledger, supervisor
 from deploy.errors import Unreachable
 from deploy.history import Report, report
-from deploy.records import Change, Commit
+from deploy.records import Commit
 from deploy.verbs import history as verb
 from spark_apps.contract import HOUR_MS, LandingFile, hour_name
 from spark_apps.fence import Fence
@@ -220,15 +220,6 @@ def test_nothing_older_than_the_window_is_read_but_for_one_launch_and_one_change
     assert [one.state for one in records.changes] == ["stopped", "running"]
     assert {one.epoch for one in records.commits} == {5}
     assert not [path for path in reads if "000003" in path or "000002" in path]
-
-
-def test_a_stream_from_before_changes_were_kept_counts_as_wanted_from_its_first_launch(life: Life) -> None:
-    life.hdfs.write_json(PATHS.epoch(7), {"time_ms": life.now_ms(), "who": "me", "parameters": {}})
-    life.hdfs.write_json(PATHS.desired, {"state": "parked", "time_ms": life.now_ms() + 60_000})
-    records = restart_ledger.read(life.tools, STREAM, life.began_ms)
-    assert records.changes == (Change(life.now_ms(), "running", recorded=False),
-                               Change(life.now_ms() + 60_000, "parked", recorded=False))
-    assert records.launches[0].trigger_ms == 10_000
 
 
 def test_lines_that_tell_no_commit_and_files_of_other_names_are_passed_over(life: Life) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy import health, lease, supervisor
+from deploy import desired, health, lease, supervisor
 from deploy.errors import Unreachable
 from deploy.launch import STOP_TIMEOUT_MS, StreamSpec
 from deploy.observation import observe
@@ -49,29 +49,29 @@ def failed(world: World, diagnostics: str = "exit code 1", **more: Any) -> App:
 def test_asking_keeps_the_budget_of_a_stream_that_should_run_already(world: World) -> None:
     world.ms += 60_000
     supervisor.ask(world.tools, StreamSpec(STREAM, max_files=7), who="you")
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["since_ms"], desired["who"], desired["parameters"]["max_files"]) == (START_MS, "you", 7)
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["since_ms"], said["who"], said["parameters"]["max_files"]) == (START_MS, "you", 7)
 
 
 def test_asking_for_a_stopped_stream_begins_a_new_budget(world: World) -> None:
     supervisor.stop(world.tools, STREAM)
     world.ms += 60_000
     supervisor.ask(world.tools, SPEC)
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["since_ms"]) == ("running", world.now_ms())
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["state"], said["since_ms"]) == ("running", world.now_ms())
 
 
 def test_stopping_marks_the_newest_epoch_and_keeps_what_was_asked_for(world: World) -> None:
     assert supervisor.stop(world.tools, STREAM, who="me", why="lunch") == 3
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["why"], desired["parameters"]["stream"]) == ("stopped", "lunch", STREAM)
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["state"], said["why"], said["parameters"]["stream"]) == ("stopped", "lunch", STREAM)
     assert world.hdfs.read_json(PATHS.stop(3))
 
 
 def test_stopping_what_never_ran_marks_nothing() -> None:
     world = World()
     assert supervisor.stop(world.tools, STREAM) == 0
-    assert (world.hdfs.read_json(PATHS.desired) or {})["state"] == "stopped"
+    assert desired.read(world.hdfs, PATHS)["state"] == "stopped"
 
 
 # settled
@@ -122,8 +122,8 @@ def test_an_end_after_a_stop_is_done_and_no_restart(world: World) -> None:
 def test_what_another_try_cannot_mend_parks_the_stream_with_its_reason(world: World) -> None:
     failed(world, "java.lang.ClassNotFoundException: a.B")
     assert isinstance(settle(world), Park)
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert desired["state"] == "parked" and "a.B" in desired["why"]
+    said = desired.read(world.hdfs, PATHS)
+    assert said["state"] == "parked" and "a.B" in said["why"]
     assert isinstance(settle(world), Done)
 
 
@@ -156,10 +156,10 @@ def test_a_kill_that_was_announced_and_never_done_is_done(world: World) -> None:
 
 def test_a_driver_that_was_launched_while_its_stop_was_asked_for_is_told_and_nothing_else_changes(world: World) -> None:
     running(world)
-    world.hdfs.write_json(PATHS.desired, {"state": "stopped", "why": "lunch"})
+    desired.change(world.hdfs, PATHS, lambda before: {"state": "stopped", "why": "lunch"})
     settle(world)
     assert world.hdfs.read_json(PATHS.stop(3))
-    assert world.hdfs.read_json(PATHS.desired) == {"state": "stopped", "why": "lunch"}
+    assert desired.read(world.hdfs, PATHS) == {"state": "stopped", "why": "lunch"}
 
 
 # stalled
@@ -261,8 +261,8 @@ def test_an_application_whose_attempts_fail_alike_is_killed_and_its_stream_parke
     settle(world)
     assert world.rm.killed == [app.id]
     settle(world)
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["why"]) == (
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["state"], said["why"]) == (
         "parked", "the batch after 41 failed 3 times with the same error: boom 7")
 
 
@@ -295,7 +295,7 @@ def test_a_driver_that_yarn_forgot_is_asked_to_end(world: World, state: str) -> 
     supervisor.ask(world.tools, SPEC)
     running(world)
     world.rm.all.clear()
-    world.hdfs.write_json(PATHS.desired, {"state": state})
+    desired.change(world.hdfs, PATHS, lambda before: {"state": state})
     decision = settle(world)
     assert isinstance(decision, Wait if state == "running" else Done)
     assert "forgotten" in (world.hdfs.read_json(PATHS.stop(3)) or {})["why"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy import lease, supervisor
+from deploy import desired, lease, supervisor
 from deploy.errors import Unreachable
 from deploy.launch import STOP_TIMEOUT_MS
 from deploy.observation import Observation
@@ -53,11 +53,11 @@ def test_a_task_that_was_marked_while_nobody_could_hear_of_it_stops_its_stream(w
     world.ms += silent_ms
     found = watch(world.tools, STREAM, dry_run=True, marked={"hashtag_stream/a#1": "admin"}.__getitem__)
     assert found.says(dry_run=True) == "admin marked the task of hashtag_stream/a#1 in Airflow; would be stopped"
-    assert world.rm.killed == [] and (world.hdfs.read_json(PATHS.desired) or {})["state"] == "running"
+    assert world.rm.killed == [] and desired.read(world.hdfs, PATHS)["state"] == "running"
     found = watch(world.tools, STREAM, marked={"hashtag_stream/a#1": "admin"}.__getitem__)
     assert (found.conf, world.rm.killed) == (None, [app.id])
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    assert (desired["state"], desired["why"]) == ("stopped", "admin marked the task of hashtag_stream/a#1 in Airflow")
+    said = desired.read(world.hdfs, PATHS)
+    assert (said["state"], said["why"]) == ("stopped", "admin marked the task of hashtag_stream/a#1 in Airflow")
 
 
 def test_whether_a_task_was_marked_is_not_known_without_airflow_and_then_nobody_is_found_to_hold_its_stream(
@@ -86,10 +86,10 @@ def test_applications_of_older_epochs_are_reaped_with_word_why(world: World) -> 
 
 def test_a_driver_that_should_not_run_is_asked_to_stop_and_killed_only_when_that_takes_too_long(world: World) -> None:
     app = world.rm.add(3)
-    world.hdfs.write_json(PATHS.desired, {"state": "parked"})
+    desired.change(world.hdfs, PATHS, lambda before: {"state": "parked"})
     assert killed(watch(world.tools, STREAM)) == ()
     assert world.hdfs.read_json(PATHS.stop(3))
-    assert world.hdfs.read_json(PATHS.desired) == {"state": "parked"}   # whoever asks meanwhile is not overruled
+    assert desired.read(world.hdfs, PATHS) == {"state": "parked"}   # whoever asks meanwhile is not overruled
     world.ms += STOP_TIMEOUT_MS + 1
     assert killed(watch(world.tools, STREAM)) == (app.id,)
 
@@ -147,7 +147,7 @@ def test_a_dry_run_says_what_the_run_after_it_does_and_writes_nothing(world: Wor
 
 def test_a_dry_run_says_whom_it_would_ask_to_end(world: World) -> None:
     world.rm.add(3)
-    world.hdfs.write_json(PATHS.desired, {"state": "stopped"})
+    desired.change(world.hdfs, PATHS, lambda before: {"state": "stopped"})
     dry = watch(world.tools, STREAM, dry_run=True)
     assert dry.says(dry_run=True) == "desired state is stopped; would ask the driver of epoch 3 to end"
     assert world.hdfs.read_json(PATHS.stop(3)) is None
@@ -185,7 +185,7 @@ def test_unreadable_words_of_one_stream_are_said_of_it(world: World, monkeypatch
 
 
 def test_whatever_somebody_put_into_hdfs_hides_no_other_stream(world: World) -> None:
-    world.hdfs.write_json(PATHS.desired, {"state": "running", "parameters": [1]})
+    desired.change(world.hdfs, PATHS, lambda before: {"state": "running", "parameters": [1]})
     assert watch(world.tools, STREAM).undecided.startswith("nothing concluded: ")
 
 
@@ -220,8 +220,7 @@ def test_resources_and_reason_are_kept(world: World) -> None:
 @pytest.mark.parametrize("wrong,said", [({"executors": -1}, "executors = -1: expected a whole number"),
                                         ({"queue": "gone"}, "queue = 'gone': expected one of streaming, batch")])
 def test_a_desired_state_that_is_not_allowed_starts_nothing_and_is_named(world: World, wrong: Any, said: str) -> None:
-    desired = world.hdfs.read_json(PATHS.desired) or {}
-    world.hdfs.write_json(PATHS.desired, {**desired, "parameters": {**desired["parameters"], **wrong}})
+    desired.change(world.hdfs, PATHS, lambda before: {**before, "parameters": {**before["parameters"], **wrong}})
     found = watch(world.tools, STREAM)
     assert found.conf is None
     assert said in found.undecided and "deploy/hashtide stream submit --stream a" in found.undecided

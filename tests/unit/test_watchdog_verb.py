@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from deploy import cli, supervisor
+from deploy import cli, desired, supervisor
 from deploy.config import Airflow
 from deploy.errors import Unreachable
 from deploy.verbs import watchdog
+from spark_apps.contract import StreamPaths
 from tests.fakes.world import CLUSTER, PATHS, SPEC, STREAM, World
 
 
@@ -39,7 +40,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made.intent(3)
     made.rm.add(3)
     made.rm.add(2)
-    made.hdfs.write_json(PATHS.desired.replace("/a/", "/b/"), {"state": "stopped"})
+    desired.change(made.hdfs, StreamPaths("b"), lambda before: {"state": "stopped"})
     cluster = replace(CLUSTER, airflow=Airflow("http://a:1"))
     monkeypatch.setattr(Api, "runs", [])
     monkeypatch.setattr(watchdog, "AirflowApi", Api)
