@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from spark_apps.gap import Gap
 from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.service import Service
-from tests.fakes import platform, webhdfs
+from tests.fakes import platform
 from tests.fakes.ingest import TOKEN, gaps, lines, running
 from tests.fakes.sockets import until
 from tests.fakes.webhdfs import WebHdfs
@@ -38,12 +37,6 @@ CAUSES = {"silence": ["silence"], "reset": ["lost"], "no_last_chunk": ["lost"], 
           "http_503": ["closed"], "http_401": ["closed"], "http_403": ["closed"], "refuse": ["lost"],
           "duplicate_across": ["closed"], "rate_limit": ["closed"] * 3}
 FATAL = {"http_401": "refused the token", "http_403": "gives no access"}
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))

@@ -5,24 +5,17 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes import platform, webhdfs
+from tests.fakes import platform
 from tests.fakes.ingest import LANDING, gaps, lines, process, status
 from tests.fakes.ingest import TOKEN as TOKEN
 from tests.fakes.sockets import until
 from tests.fakes.webhdfs import WebHdfs
 
 TIMES = 50
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
 
 
 def sent(x: platform.Platform) -> dict[int, list[tuple[int, bytes]]]:

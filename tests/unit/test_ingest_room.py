@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 
 from spark_apps.clock import Clock
-from spark_apps.ingest import room, upload
+from spark_apps.ingest import room
 from spark_apps.ingest import service as module
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.room import Room
-from tests.fakes import platform, webhdfs
+from tests.fakes import platform
 from tests.fakes.ingest import FAST, TOKEN, gaps, lines, running, status
 from tests.fakes.sockets import OK, chunk, scripted, until
 from tests.fakes.webhdfs import WebHdfs
@@ -23,16 +22,7 @@ from tests.fakes.webhdfs import WebHdfs
 MB = 1 << 20
 
 
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "BACKOFF_S", (0.05, 0.2))
-    monkeypatch.setattr(module, "_STATUS_EVERY_S", 0.05)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.mark.parametrize(("used", "full", "alarm"), [

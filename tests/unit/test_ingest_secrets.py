@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,12 @@ from spark_apps.clock import Clock
 from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.service import Settings
-from tests.fakes import platform, webhdfs
+from tests.fakes import platform
 from tests.fakes.ingest import command, environment, lines, status
 from tests.fakes.sockets import Answer, plain, scripted, until
 from tests.fakes.webhdfs import WebHdfs
 
 CANARY = "canary" + secrets.token_hex(16)
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
 
 
 def start(hdfs: WebHdfs, url: str, directory: Path, *more: str) -> subprocess.Popen[str]:

@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ import pytest
 
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, MAX_FILE_SPAN_MS, LandingFile, StreamPaths
-from spark_apps.ingest import service as module
-from spark_apps.ingest import upload
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.landing import Landing, connect
 from spark_apps.ingest.service import Service, Settings
@@ -25,17 +22,7 @@ from tests.fakes.ingest import LANDING, THROUGH, TOKEN, gaps, lines, process, ru
 from tests.fakes.sockets import plain, scripted, until
 from tests.fakes.webhdfs import WebHdfs
 
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "BACKOFF_S", (0.05, 0.2))
-    monkeypatch.setattr(module, "_STATUS_EVERY_S", 0.05)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def names(hdfs: WebHdfs) -> list[LandingFile]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -10,19 +9,13 @@ import pytest
 
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.spend import Limits, Spend, Spent
-from tests.fakes import platform, webhdfs
+from tests.fakes import platform
 from tests.fakes.ingest import TOKEN, gaps, lines, running, status
 from tests.fakes.sockets import until
 from tests.fakes.webhdfs import WebHdfs
 
 DAY = int(datetime(2026, 11, 26, tzinfo=timezone.utc).timestamp()) * 1000
 NEXT = DAY + 86_400_000
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
 
 
 def posts(*ids: int) -> list[bytes]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from tests.fakes.webhdfs import WebHdfs, serving
 T = 1_764_070_200_000   # 2025-11-25T11:30Z
 HOUR = "/hashtide/landing/tags/dt=2025-11-25/hr=11"
 THROUGH = "/hashtide/landing/tags/_through/x.json"
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with serving() as fake:
-        yield fake
 
 
 @pytest.fixture(autouse=True)

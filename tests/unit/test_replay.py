@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from spark_apps.ingest.errors import Unreachable, WrongUse
 from spark_apps.ingest.landing import Landing, connect
 from spark_apps.ingest.replay import Replay, replay
 from spark_apps.ingest.sorting import Sorter
-from tests.fakes import webhdfs
 from tests.fakes.sockets import free_port
 from tests.fakes.webhdfs import WebHdfs
 
@@ -49,12 +47,6 @@ def tweet(ms: int, low: int = 0, **more: Any) -> dict[str, Any]:
 
 def v2(ms: int, low: int = 0, **more: Any) -> bytes:
     return json.dumps({"data": tweet(ms, low, **more), "matching_rules": [{"id": 1}]}).encode()
-
-
-@pytest.fixture
-def hdfs() -> Iterator[WebHdfs]:
-    with webhdfs.serving() as fake:
-        yield fake
 
 
 def archive(directory: Path, *lines: bytes, name: str = "archive.jsonl") -> str:
