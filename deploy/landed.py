@@ -44,14 +44,15 @@ class Through:
         return max(needed(hour_ms), min(landed, hour_ms + HOUR_MS + HORIZON_MS))
 
 
+def said(hdfs: Marks, paths: StreamPaths) -> dict[str, dict[str, Any]]:
+    """What every source has said last."""
+    return {name.removesuffix(".json"): hdfs.read_json(f"{paths.throughs}/{name}") or {}
+            for name in hdfs.list(paths.throughs) if name.endswith(".json") and not name.startswith(".")}
+
+
 def marks(hdfs: Marks, paths: StreamPaths) -> dict[str, int]:
     """Every source's mark (ms)."""
-    found = {}
-    for name in hdfs.list(paths.throughs):
-        if name.endswith(".json") and not name.startswith("."):
-            mark = hdfs.read_json(f"{paths.throughs}/{name}") or {}
-            found[name.removesuffix(".json")] = int(mark.get("through_ms") or 0)
-    return found
+    return {source: int(mark.get("through_ms") or 0) for source, mark in said(hdfs, paths).items()}
 
 
 def through(found: dict[str, int], hour_ms: int) -> Through:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deploy import config, hdfs
+from deploy import config, hdfs, sources
 from deploy.airflow_api import AirflowApi
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut, Unreachable
@@ -24,6 +24,7 @@ from deploy.tables import Tables
 from deploy.verbs import results
 from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive
 from deploy.verbs.stream import by_airflow, tools_of
+from spark_apps.contract import StreamPaths
 
 DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_retention",
         "hashtag_provision")
@@ -176,6 +177,7 @@ def _stream_status(stream: str) -> dict[str, Any]:
         cluster = config.load(Instance.standard().ini)
         files = hdfs.Client(cluster)
         found = health(tools_of(cluster, files), stream)
+        feeding = sources.read(files, StreamPaths(stream, cluster.root), now_ms())
     except HashtideError as error:
         return {"ok": False, "verdict": "unknown", "text": f"stream {stream}: {error}"}
     counted: int | None = None
@@ -184,4 +186,5 @@ def _stream_status(stream: str) -> dict[str, Any]:
         fresh = f"newest minute {iso(counted, '%H:%M')} UTC" if counted is not None else "none yet"
     except Unreachable as error:
         fresh = str(error)
-    return {**found.as_json(), "newest_minute": iso(counted), "text": f"{found.text()}\n  counts       {fresh}"}
+    return {**found.as_json(), "newest_minute": iso(counted), "sources": feeding,
+            "text": f"{found.text()}\n  counts       {fresh}{sources.text(feeding)}"}

@@ -6,7 +6,7 @@ import time
 from dataclasses import fields
 from typing import Any
 
-from deploy import hdfs, health, provision, supervisor, yarn
+from deploy import hdfs, health, provision, sources, supervisor, yarn
 from deploy.airflow_api import AirflowApi
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
@@ -107,10 +107,11 @@ def by_airflow(cluster: Cluster, spec: StreamSpec, given: dict[str, Any], wish: 
 def status(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
     found = health.health(tools_of(cluster, files), args.stream)
+    feeding = sources.read(files, StreamPaths(args.stream, cluster.root), now_ms())
     if args.json:
-        dump(found.as_json())
+        dump({**found.as_json(), "sources": feeding})
     else:
-        print(screen(found.text()))
+        print(screen(found.text() + sources.text(feeding)))
     return 0 if found.ok else 1
 
 

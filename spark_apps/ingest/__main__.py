@@ -19,6 +19,7 @@ from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.replay import THREADS, replay
 from spark_apps.ingest.service import Service, Settings
+from spark_apps.ingest.volume import Band
 
 
 class _Stopped(Exception):
@@ -35,7 +36,8 @@ def _run(args: argparse.Namespace) -> None:
     wanted = rules.read(args.rule, args.rules_file)
     settings = Settings(
         args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000), args.max_mb << 20, clock,
-        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, options.limits(args))
+        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, options.limits(args),
+        Band().hurried(args.hurry))
     with spool.lock(args.spool):
         service = Service(settings, _landing(args, clock))
         if wanted:

@@ -72,9 +72,10 @@ class Landing:
             raise
         return True
 
-    def publish(self, source: str, through_ms: int) -> None:
-        """Says that all that `source` received before `through_ms` is landed."""
-        said = {"through_ms": through_ms, "source": source, "written_ms": self._clock.now_ms()}
+    def publish(self, source: str, through_ms: int, alarm: str | None = None) -> None:
+        """Says that all that `source` received before `through_ms` is landed, and what somebody should look at."""
+        said = {"through_ms": through_ms, "source": source, "written_ms": self._clock.now_ms(),
+                **({"alarm": alarm} if alarm else {})}
         self._replace(self._paths.through(source), json.dumps(said).encode())
 
     def note_gap(self, name: str, data: bytes) -> None:

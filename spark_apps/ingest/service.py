@@ -19,13 +19,14 @@ from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.gaps import Book
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.landing import Landing
-from spark_apps.ingest.marks import Down
+from spark_apps.ingest.marks import Down, Up
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.reader import Asked, Reader
 from spark_apps.ingest.room import Room
 from spark_apps.ingest.spend import Limits, Spend, Spent
 from spark_apps.ingest.spool import Rotation, Spool, closed_files, recover
 from spark_apps.ingest.upload import Uploader
+from spark_apps.ingest.volume import Band, Volume
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Settings:
     backfill: bool = False
     max_spool_bytes: int = 10 << 30
     limits: Limits | None = None   # None: posts are not counted
+    band: Band = Band()
 
 
 class Service:
@@ -65,6 +67,7 @@ class Service:
         self.uploader = Uploader(landing, settings.source, settings.spool)
         self._spool = Spool(settings.spool, settings.source, settings.max_ms, settings.max_bytes)
         self._spend = Spend(settings.spool / "spend.sqlite") if settings.limits else None
+        self._volume = Volume(settings.spool / "volume.json", settings.band)
         self._spent: Spent | None = None
         self._over: str | None = None   # the limit that is reached
         self._stopping = False   # no Event: a signal's handler may not take a lock that the code it interrupts holds
@@ -107,6 +110,7 @@ class Service:
     def _step(self, timeout_s: float = 0.25) -> None:
         """Moves what has arrived into the spool, and hands on what was closed."""
         if self._room.full:
+            self._volume.held_up(self._settings.clock.now_ms())
             time.sleep(timeout_s)   # the inbox fills, and the platform holds back
         else:
             self._take(timeout_s)
@@ -125,10 +129,15 @@ class Service:
             if isinstance(what, bytes):
                 self._until_written(partial(self._spool.add, arrival_ms, what))
                 self.book.record(arrival_ms, what)
+                self._volume.post(arrival_ms)
             else:
                 self._until_written(self._spool.sync)   # a gap may not begin after what a crash would lose
                 self._until_written(partial(self.book.note, arrival_ms, what))
+                if isinstance(what, (Up, Down)):
+                    self._volume.connected(arrival_ms, isinstance(what, Up))
         self._until_written(lambda: self._spool.tick(now_ms))
+        if self._volume.tick(now_ms):
+            self._until_written(self._volume.save)
         if time.monotonic() - self._second_at >= _STATUS_EVERY_S:
             self._until_written(self._spool.sync)
             self._until_written(lambda: self.book.tick(now_ms))
@@ -155,6 +164,7 @@ class Service:
                     log.error("cannot write to the spool %s: %s; reading stops until there is room",
                               self._settings.spool, error.strerror)
                 self._spool_error = f"spool: {error.strerror}"
+                self._volume.held_up(self._settings.clock.now_ms())
                 self._write_status("running")
                 time.sleep(0.25)
                 if self._stopping:
@@ -177,9 +187,9 @@ class Service:
 
     @property
     def _alarm(self) -> str | None:
-        """What will stop reading soon."""
+        """What will stop reading soon, and what does not come."""
         spend = self._spent.warning(self._settings.limits) if self._spent and self._settings.limits else None
-        return "; ".join(filter(None, (self._room.alarm, spend))) or None
+        return "; ".join(filter(None, (self._room.alarm, spend, self._volume.alarm))) or None
 
     def _end(self, reading: threading.Thread) -> None:
         """All that was received is landed, or stays in the spool for the next start."""
@@ -201,6 +211,8 @@ class Service:
                  "nothing left in the spool" if landed and not left else f"{left} files left in the spool")
 
     def _write_status(self, state: str) -> None:
+        self.uploader.alarm = self._alarm
+        volume = self._volume.found
         since = self.client.connected_since
         said: dict[str, Any] = {
             "state": state, "pid": os.getpid(), "source": self._settings.source, "url": self._settings.url,
@@ -209,6 +221,8 @@ class Service:
             "backlog": self.uploader.backlog, "backlog_bytes": self._room.used, "room_bytes": self._room.most,
             "through_ms": self.uploader.through_ms, "waits_until_ms": self.reader.waits_until_ms,
             "gap_since_ms": self.book.since_ms, "alarm": self._alarm,
+            "minute_posts": round(volume.posts / volume.minutes, 1) if volume else None,
+            "minute_posts_usual": round(volume.usual / volume.minutes, 1) if volume else None,
             "posts_day": self._spent.day if self._spent else None,
             "posts_month": self._spent.month if self._spent else None,
             "error": self._over or self.reader.fatal or self._spool_error or self.reader.error or self.uploader.error

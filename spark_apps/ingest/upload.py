@@ -31,6 +31,7 @@ class Uploader(threading.Thread):
         self.through_ms: int | None = None
         self.error: str | None = None
         self.gap_error: str | None = None
+        self.alarm: str | None = None   # goes along with the mark
 
     def add(self, rotation: Rotation) -> None:
         with self._changed:
@@ -91,7 +92,7 @@ class Uploader(threading.Thread):
             self._landing.sweep()
             self._swept = True
         if rotation.through_ms > (self.through_ms or 0):
-            self._landing.publish(self._source, rotation.through_ms)
+            self._landing.publish(self._source, rotation.through_ms, self.alarm)
             self.through_ms = rotation.through_ms
 
     def _note_gaps(self) -> None:
