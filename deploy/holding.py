@@ -77,22 +77,30 @@ def preflight(tools: Launcher, spec: StreamSpec) -> None:
 def begin(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Event | None:
     """Takes the stream; `superseded` where another task holds it already, and then nothing is changed.
 
-    `park`, `done`: it was given up or stopped, and this task was not asked for since: it goes on for one that was lost.
+    `park`, `done`: it was given up or stopped, and this task was not asked for since: it goes on for one that was lost,
+    or somebody stopped the stream at this very moment.
     """
     while True:
         found = lease.newest(tools, spec.stream)
-        if event := _not_ours(tools, found, spec, holder):
+        stood = desired.read(tools.hdfs, StreamPaths(spec.stream, tools.cluster.root))
+        if event := _not_ours(tools, found, stood, spec, holder):
             return event
         # Of many at once one comes through; the others look again, and find it.
         if lease.succeed(tools, spec.stream, found, holder, newest(tools, spec.stream)):
             break
-    supervisor.ask(tools, spec, who=holder, why=why)
+
+    def stopped_since(before: desired.Said) -> bool:
+        # A task's word is of before: who marks one and triggers again wants the stream.
+        return before != stood and before.get("state") == "stopped" and not _run(str(before.get("who") or ""))
+
+    if stop := supervisor.ask(tools, spec, who=holder, why=why, unless=stopped_since):
+        lease.let_go(tools, spec.stream, holder)
+        return Event("done", _meanwhile(spec.stream, stop))
     return None
 
 
-def _not_ours(tools: Launcher, found: lease.Lease, spec: StreamSpec, holder: str) -> Event | None:
+def _not_ours(tools: Launcher, found: lease.Lease, before: desired.Said, spec: StreamSpec, holder: str) -> Event | None:
     """Why the stream is not to be taken from who had the lease `found`."""
-    before = desired.read(tools.hdfs, StreamPaths(spec.stream, tools.cluster.root))
     wanted, fresh = before.get("state") == "running", found.fresh(tools.now_ms())
     if fresh and before.get("opening") == found.holder and _run(found.holder) != _run(holder):
         return Event("superseded", f"{found.holder} opens the next generation of stream {spec.stream} and then goes "
@@ -105,9 +113,13 @@ def _not_ours(tools: Launcher, found: lease.Lease, spec: StreamSpec, holder: str
                                    "are. To change them stop the stream, then trigger again")
     if before and not wanted and _goes_on(tools, before, spec.stream, holder):
         return Event("park" if before.get("state") == "parked" else "done",
-                     f"stream {spec.stream} was {before.get('state')} meanwhile by {before.get('who')}: "
-                     f"{before.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
+                     _meanwhile(spec.stream, before))
     return None
+
+
+def _meanwhile(stream: str, said: desired.Said) -> str:
+    return (f"stream {stream} was {said.get('state')} meanwhile by {said.get('who')}: "
+            f"{said.get('why') or 'no reason given'}. Trigger hashtag_stream to run it again")
 
 
 def launch(tools: Launcher, spec: StreamSpec, holder: str, why: str = "") -> Launched:

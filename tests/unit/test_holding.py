@@ -1,10 +1,13 @@
 """What a task may conclude at its start, and what an outage right after a submission does to it."""
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from deploy import desired, handover, holding, lease, supervisor
 from deploy.errors import Unreachable
+from deploy.holding import Event
 from tests.fakes.world import PATHS, SPEC, STREAM, World
 
 FIRST, SECOND = "hashtag_stream/run1#1", "hashtag_stream/run1#2"
@@ -115,6 +118,24 @@ def test_a_submission_does_not_take_the_lease_back_from_who_took_it_meanwhile(wo
     lease.take(world.tools, STREAM, "other#1", 1)
     holding.launch(world.tools, SPEC, FIRST)
     assert lease.held_by(world.tools, STREAM) == "other#1"
+
+
+@pytest.mark.parametrize("who,begins", [("command line", False), ("hashtag_stream/run0#1", True), (FIRST, True)])
+def test_a_person_who_stops_the_stream_while_a_task_takes_it_is_obeyed_and_a_task_that_ends_is_not(
+        world: World, monkeypatch: pytest.MonkeyPatch, who: str, begins: bool) -> None:
+    succeed = lease.succeed
+
+    def stopped_meanwhile(*args: Any) -> bool:
+        supervisor.stop(world.tools, STREAM, who, "lunch")
+        return succeed(*args)
+
+    monkeypatch.setattr(lease, "succeed", stopped_meanwhile)
+    event = holding.begin(world.tools, SPEC, SECOND)
+    assert (event is None, state(world)) == ((True, "running") if begins else (False, "stopped"))
+    assert lease.held_by(world.tools, STREAM) == (SECOND if begins else "")
+    if event:
+        assert event == Event("done", f"stream {STREAM} was stopped meanwhile by command line: lunch. Trigger "
+                                      "hashtag_stream to run it again")
 
 
 def test_the_word_of_a_cleared_try_that_was_not_taken_back_is_taken_back_by_the_next(world: World) -> None:
