@@ -17,13 +17,13 @@ from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, loaded
 from tests.cluster.test_4_bad_use import dfsadmin
-from tests.cluster.trials import FULL, MARKS, trials
+from tests.cluster.trials import FULL, TIMEOUT, in_tests_by, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
 STREAM, RATE = "drill", 20
 AIRFLOW = ("airflow-scheduler", "airflow-triggerer", "airflow-api", "airflow-dags")
-pytestmark = MARKS
+pytestmark = TIMEOUT
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def hold_task(load: Load, run_id: str) -> dict[str, Any]:
     return load.machine.task("hashtag_stream", run_id, "hold")
 
 
+@in_tests_by("test_2_counts")
 def test_driver_kill(load: Load, figure: Figure) -> None:
     with trials("driver_kill", figure) as done:
         for _ in done.times:
@@ -103,6 +104,7 @@ def fresh_application(load: Load) -> None:
         committed(load, 0, epoch + 1)
 
 
+@in_tests_by("test_2_counts")
 def test_yarn_gives_up(load: Load, figure: Figure) -> None:
     with trials("yarn_gives_up", figure) as done:
         for _ in done.times:

@@ -13,12 +13,12 @@ import psutil
 from deploy import artifact, desired
 from spark_apps.contract import LandingFile, StreamPaths
 from tests.cluster.laptop import ROOT, Laptop, Said
-from tests.cluster.trials import MARKS, trials
+from tests.cluster.trials import TIMEOUT, trials
 from tests.cluster.waiting import until
 from tests.spark.landing import snowflake, v2
 
 Figure = Callable[[str], None]
-pytestmark = MARKS
+pytestmark = TIMEOUT
 
 
 def test_submit_killed(machine: Laptop, up: Said, figure: Figure) -> None:

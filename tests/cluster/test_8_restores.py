@@ -7,14 +7,14 @@ from collections.abc import Callable
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import loaded
 from tests.cluster.test_5_savepoint import restore
-from tests.cluster.trials import FULL, MARKS, trials
+from tests.cluster.trials import FULL, TIMEOUT, in_tests_by, trials
 from tests.cluster.waiting import until
 
 Figure = Callable[[str], None]
 STREAM, RATE = "back", 50
 #: Between two savepoints, and of stream after the last of them.
 APART_S, AFTER_S = (50, 600) if FULL else (20, 60)
-pytestmark = MARKS
+pytestmark = [TIMEOUT, in_tests_by("test_5_savepoint")]
 
 
 def test_restore(machine: Laptop, up: Said, figure: Figure) -> None:

@@ -12,12 +12,16 @@ import pytest
 
 from deploy.drills import DRILLS
 
-#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: no drill, so none is played.
+#: full: `deploy/hashtide drill --full`; once: `deploy/hashtide drill`; empty: the layer of tests, each once as well.
 PLAYED = os.environ.get("HASHTIDE_DRILL", "")
 FULL = PLAYED == "full"
 #: Of every module of drills.
-MARKS = [pytest.mark.timeout(7200 if FULL else 900),
-         pytest.mark.skipif(not PLAYED, reason="`deploy/hashtide drill` plays it; all of them take half an hour")]
+TIMEOUT = pytest.mark.timeout(7200 if FULL else 900)
+
+
+def in_tests_by(module: str) -> pytest.MarkDecorator:
+    """For a drill whose one trial another module of the layer has."""
+    return pytest.mark.skipif(not PLAYED, reason=f"tests/cluster/{module}.py plays it; `deploy/hashtide drill` again")
 
 
 @dataclass
