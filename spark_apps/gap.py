@@ -11,9 +11,9 @@ class Gap:
     """When an ingest service received nothing. `end_ms` is None while that lasts.
 
     cause: closed (by the platform), lost, silence, failed, stopped (by somebody), killed, spend (a limit was reached).
-    backfill_minutes: what was asked for when it ended; recovery: `backfill` once that has come, else `none`; recovered:
-    posts of it that are dated inside the gap, of which it has brought all from `recovered_from_ms` on. state: closed
-    where nothing is missing any more, else open.
+    backfill_minutes: what was asked for when it ended; recovery: `backfill` once that has come, `search` where that has
+    found the rest, both, or `none`; recovered: posts of it that are dated inside the gap, of which all have come from
+    `recovered_from_ms` on. state: closed where nothing is missing any more, else open.
     """
 
     start_ms: int

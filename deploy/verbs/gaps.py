@@ -17,7 +17,7 @@ _SHOWN = 90
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "gaps", run, "When the ingest service received nothing: from when until when, why, and "
-                    "what a backfill brought again; 1 where posts may be missing.",
+                    "what a backfill or a search brought again; 1 where posts may be missing.",
                     example="gaps --from 2026-03-01T10 --to 2026-03-01T12")
     verb.add_argument("--from", dest="first", type=hour, metavar="HOUR",
                       help="such as 2026-03-01T10, UTC (default: 24 hours ago)")
@@ -48,9 +48,12 @@ def as_json(gap: Gap, now: int) -> dict[str, Any]:
 
 def text(found: list[Gap], now: int) -> str:
     rows = [[iso(gap.start_ms), iso(gap.end_ms) if gap.end_ms else "lasts", f"{_seconds(gap, now):,.1f}", gap.source,
-             gap.cause, f"backfill, {gap.recovered:,} posts" if gap.recovery == "backfill" else gap.recovery, gap.state,
-             line(gap.detail, _SHOWN)] for gap in found]
+             gap.cause, _recovery(gap), gap.state, line(gap.detail, _SHOWN)] for gap in found]
     return table(rows, ["from", "to", "seconds", "source", "cause", "recovery", "state", ""])
+
+
+def _recovery(gap: Gap) -> str:
+    return gap.recovery if gap.recovery == "none" else f"{gap.recovery}, {gap.recovered:,} posts"
 
 
 def _seconds(gap: Gap, now: int) -> float:

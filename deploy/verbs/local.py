@@ -47,6 +47,8 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--max-posts-month", type=positive, metavar="N", help="the same for the month")
     verb.add_argument("--backfill", action="store_true", help="after a gap ask the platform for what was missed, where "
                       "the token is entitled to it")
+    verb.add_argument("--search", action="store_true", help="what no backfill brings of a gap is found by recent "
+                      "search, by the rules of the stream")
     verb.add_argument("--no-stream", action="store_true", help="only the daemons")
     verb.add_argument("--no-install", action="store_true", help="only list what is missing on this machine")
     down_verb = add_verb(verbs, "down", down, "End every process that `up` started; data stays.", cluster=False,
@@ -60,7 +62,7 @@ def add_to(verbs: Any) -> None:
 def ingest_options(args: argparse.Namespace) -> list[str]:
     limits = [("--max-posts-day", args.max_posts_day), ("--max-posts-month", args.max_posts_month)]
     given = [text for name, most in limits if most is not None for text in (name, str(most))]
-    return [*given, *(["--backfill"] if args.backfill else [])]
+    return [*given, *(f"--{name}" for name in ("backfill", "search") if getattr(args, name))]
 
 
 def up(args: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ def _run(args: argparse.Namespace) -> None:
     wanted = rules.read(args.rule, args.rules_file)
     settings = Settings(
         args.spool, args.source, args.url, options.token(args), int(args.max_seconds * 1000), args.max_mb << 20, clock,
-        Policy().hurried(args.hurry), args.backfill, args.max_spool_mb << 20, options.limits(args),
+        Policy().hurried(args.hurry), args.backfill, args.search, args.max_spool_mb << 20, options.limits(args),
         Band().hurried(args.hurry))
     with spool.lock(args.spool):
         service = Service(settings, _landing(args, clock))

@@ -3,6 +3,7 @@
     up --down--> open, no end --up--> open, with its end; so it stays where no backfill was asked for
                      ^                   '--backfill has come--> closed, where it reached back to the beginning
                      '--down before that--'
+    open, with its end --searched--> closed
 
 A gap begins with the last sign of life before it, less the time that posts took from their making to their arrival:
 what was read late, because the machine or the disk was slow, may have been sent long before the connection broke. So it
@@ -36,18 +37,21 @@ _FILE = re.compile(r"(\d{13}-[a-z][a-z0-9_]{0,39})\.(\d+)\.json")
 
 @dataclass(frozen=True)
 class _Session:
-    """`alive_ms`: up to here all is in the spool; `gap`: one that still may change."""
+    """`alive_ms`: up to here all is in the spool; `gap`: one that still may change; `search`: those to be searched."""
 
     alive_ms: int | None = None
     gap: Mapping[str, Any] | None = None
+    search: tuple[Mapping[str, Any], ...] = ()
 
 
 class Book:
     """The gaps of one writer. OSError leaves all as it was, to be tried again."""
 
-    def __init__(self, spool: Path, source: str, policy: Policy) -> None:
+    def __init__(self, spool: Path, source: str, policy: Policy, search: bool = False) -> None:
+        """`search`: gaps that have ended and are open wait in `to_search` for what comes of it."""
         self._file, self._directory, self._source = spool / "session.json", spool / "gaps", source
-        self._policy = policy
+        self._policy, self._search = policy, search
+        self.to_search: dict[str, Gap] = {}
         self.gap: Gap | None = None
         self._alive_ms: int | None = None
         self.lag_ms = 0   # of what came last: from its making to its arrival
@@ -82,6 +86,7 @@ class Book:
             cut_off.unlink()
         last = memory.load(self._file, _Session) or _Session()
         self._alive_ms = last.alive_ms
+        self.to_search = {(gap := Gap.of(said)).name: gap for said in last.search}
         if last.gap:
             gap = Gap.of(last.gap)
             # The backfill of one that has an end was cut off.
@@ -128,14 +133,33 @@ class Book:
                                 state=state), now_ms, last=True)
         self._remember(self.gap)
 
+    def searched(self, gap: Gap, recovered: int | None, now_ms: int) -> None:
+        """All that was found of it is in the spool; None: it cannot be searched any more."""
+        left = {name: other for name, other in self.to_search.items() if name != gap.name}
+        if recovered is not None:
+            ways = [way for way in (gap.recovery, "search") if way != "none"]
+            self._save(replace(gap, recovery=", ".join(ways), recovered=gap.recovered + recovered,
+                               recovered_from_ms=gap.start_ms, state="closed"), now_ms)
+        self._remember(self.gap, left)
+        self.to_search = left
+
     def _write(self, gap: Gap, now_ms: int, last: bool = False) -> None:
+        self._save(gap, now_ms)
+        # What was not wanted for its price is no loss.
+        waits = self._search and last and gap.state == "open" and gap.cause != "spend"
+        to_search = {**self.to_search, **({gap.name: gap} if waits else {})}
+        self._remember(None if last else gap, to_search)
+        self.gap, self.to_search = None if last else gap, to_search
+
+    def _save(self, gap: Gap, now_ms: int) -> None:
         version = max(now_ms, self._version + 1)
         memory.save(self._directory / f"{gap.name}.{version}.json", asdict(gap))
-        self._remember(None if last else gap)
-        self._version, self.gap = version, None if last else gap
+        self._version = version
 
-    def _remember(self, gap: Gap | None) -> None:
-        memory.save(self._file, {"alive_ms": self.heard_ms(), "gap": asdict(gap) if gap else None})
+    def _remember(self, gap: Gap | None, to_search: Mapping[str, Gap] | None = None) -> None:
+        waiting = self.to_search if to_search is None else to_search
+        memory.save(self._file, {"alive_ms": self.heard_ms(), "gap": asdict(gap) if gap else None,
+                                 "search": [asdict(one) for one in waiting.values()]})
 
 
 def waiting(spool: Path) -> dict[str, list[Path]]:

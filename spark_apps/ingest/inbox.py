@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sized
 from typing import Any
 
 from spark_apps.clock import Clock
@@ -25,7 +26,7 @@ class Inbox:
         self._closed = False
         self.blocked = False   # whether the reader waits for room
 
-    def put(self, record: bytes) -> int | None:
+    def put(self, record: Sized) -> int | None:
         """Stamps the record and keeps it; None after `close`, where it is not kept."""
         with self._changed:
             while not self._closed and (len(self._items) >= self._capacity or self._bytes >= self._max_bytes):

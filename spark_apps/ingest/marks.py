@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spark_apps.gap import Gap
+
 
 @dataclass(frozen=True)
 class Up:
@@ -22,3 +24,21 @@ class Down:
 @dataclass(frozen=True)
 class Alive:
     """A keep-alive: up to here nothing is missing."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A post of a gap, as a search gave it."""
+
+    record: bytes
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """All that was found of a gap is before this: so many of its posts, or None where a search does not reach it."""
+
+    gap: Gap
+    recovered: int | None

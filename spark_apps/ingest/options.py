@@ -45,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--price", type=float, default=PRICE_USD, metavar="USD", help="of a post read (%(default)s)")
     run.add_argument("--backfill", action="store_true", help="after a gap ask for what was missed, up to 5 minutes, "
                      "where the token is entitled to it; without it, or refused, the gap stays open")
+    run.add_argument("--search", action="store_true", help="what no backfill brings of a gap is found by recent "
+                     "search, by the stream's rules and at most a week back; its posts are billed as others are")
     run.add_argument("--max-spool-mb", type=int, default=10_240, help="reading stops where so much waits for HDFS; an "
                      "alarm comes at four fifths of it, or of what the disk has room for (default: %(default)s)")
     run.add_argument("--hurry", type=float, default=1.0, metavar="N", help="for trials against a simulator on this "

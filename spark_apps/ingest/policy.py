@@ -51,6 +51,12 @@ class Policy:
     delivery_s: float = 5.0
     # A backfill is over where none of its posts came for so long.
     settled_s: float = 10.0
+    # Of recent search, where an application may ask 450 times in 15 minutes, each second once. Its index takes a while,
+    # and reaches back a week.
+    searches: int = 300
+    search_step_s: float = 1.0
+    search_after_s: float = 30.0
+    search_reach_s: float = 6.9 * 86_400
 
     def hurried(self, by: float) -> Policy:
         """The same, all times `by` times shorter: for trials."""
@@ -168,3 +174,10 @@ def backfill_minutes(gap_ms: int, policy: Policy, most: int = 5) -> int:
 def covered_from_ms(start_ms: int, end_ms: int, minutes: int, policy: Policy) -> int:
     """From when on a backfill that was asked for at the end of a gap brings all that came in it."""
     return max(start_ms, min(end_ms, end_ms - minutes * _ms(policy.minute_s) + _ms(policy.delivery_s)))
+
+
+def search_at_ms(asked: tuple[int, ...], now_ms: int, policy: Policy) -> int:
+    """When one may be asked for next; `asked` as of the requests before, the oldest first."""
+    spent = [min(ms, now_ms) for ms in asked]
+    at_ms = max(now_ms, spent[-1] + _ms(policy.search_step_s)) if spent else now_ms
+    return max(at_ms, spent[-policy.searches] + _ms(policy.window_s)) if len(spent) >= policy.searches else at_ms

@@ -19,10 +19,11 @@ from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.gaps import Book
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.landing import Landing
-from spark_apps.ingest.marks import Down, Up
+from spark_apps.ingest.marks import Down, Found, Searched, Up
 from spark_apps.ingest.policy import Policy
 from spark_apps.ingest.reader import Asked, Reader
 from spark_apps.ingest.room import Room
+from spark_apps.ingest.search import Searcher
 from spark_apps.ingest.spend import Limits, Spend, Spent
 from spark_apps.ingest.spool import Rotation, Spool, closed_files, recover
 from spark_apps.ingest.upload import Uploader
@@ -48,6 +49,7 @@ class Settings:
     clock: Clock = field(default_factory=Clock)
     policy: Policy = Policy()
     backfill: bool = False
+    search: bool = False
     max_spool_bytes: int = 10 << 30
     limits: Limits | None = None   # None: posts are not counted
     band: Band = Band()
@@ -60,7 +62,9 @@ class Service:
         self._settings = settings
         self.inbox = Inbox(settings.clock)
         self.client = FilteredStream(settings.token, settings.url, self.inbox, settings.policy.silence_s)
-        self.book = Book(settings.spool, settings.source, settings.policy)
+        self.book = Book(settings.spool, settings.source, settings.policy, settings.search)
+        self._searcher = Searcher(self.client, self.inbox, settings.spool / "searches.json", settings.policy,
+                                  settings.clock)
         self.reader = Reader(self.client, self.inbox.note, Asked(
             settings.spool / "connects.json", settings.policy, self._missing_since if settings.backfill else None),
             settings.clock)
@@ -90,6 +94,8 @@ class Service:
         reading = threading.Thread(target=self.reader.read, name="reader", daemon=True)
         if not self._over:
             reading.start()
+            if self._settings.search:
+                self._searcher.start()
             log.info("reading %s as %s, spool %s", self._settings.url, self._settings.source, self._settings.spool)
         try:
             while not self._stopping and not self.reader.fatal and not self._over:
@@ -97,6 +103,7 @@ class Service:
             self._end(reading)
         finally:
             self.reader.stop()
+            self._searcher.stop()
             self.inbox.close()
         if self._over or self.reader.fatal:
             raise IngestError(self._over or self.reader.fatal)
@@ -118,18 +125,27 @@ class Service:
         if time.monotonic() - self._second_at >= _STATUS_EVERY_S:
             self._second_at = time.monotonic()
             self._look_for_room()
+            for gap in self.book.to_search.values():
+                self._searcher.add(gap)
             self._write_status("running")
 
     def _take(self, timeout_s: float) -> int:
         """The instant before which all has been written."""
         items, now_ms = self.inbox.take(timeout_s)
         if self._spend and items:
-            self._until_written(partial(self._count, [what for _, what in items if isinstance(what, bytes)], now_ms))
+            read = [what.record if isinstance(what, Found) else what for _, what in items
+                    if isinstance(what, (bytes, Found))]
+            self._until_written(partial(self._count, read, now_ms))
         for arrival_ms, what in items:
             if isinstance(what, bytes):
                 self._until_written(partial(self._spool.add, arrival_ms, what))
                 self.book.record(arrival_ms, what)
                 self._volume.post(arrival_ms)
+            elif isinstance(what, Found):
+                self._until_written(partial(self._spool.add, arrival_ms, what.record))
+            elif isinstance(what, Searched):
+                self._until_written(self._spool.sync)
+                self._until_written(partial(self.book.searched, what.gap, what.recovered, arrival_ms))
             else:
                 self._until_written(self._spool.sync)   # a gap may not begin after what a crash would lose
                 self._until_written(partial(self.book.note, arrival_ms, what))
@@ -220,13 +236,14 @@ class Service:
             "received": self.client.received, "queue": len(self.inbox), "landed_files": self.uploader.landed,
             "backlog": self.uploader.backlog, "backlog_bytes": self._room.used, "room_bytes": self._room.most,
             "through_ms": self.uploader.through_ms, "waits_until_ms": self.reader.waits_until_ms,
-            "gap_since_ms": self.book.since_ms, "alarm": self._alarm,
+            "gap_since_ms": self.book.since_ms, "to_search": len(self.book.to_search), "searches": self._searcher.asked,
+            "alarm": self._alarm,
             "minute_posts": round(volume.posts / volume.minutes, 1) if volume else None,
             "minute_posts_usual": round(volume.usual / volume.minutes, 1) if volume else None,
             "posts_day": self._spent.day if self._spent else None,
             "posts_month": self._spent.month if self._spent else None,
             "error": self._over or self.reader.fatal or self._spool_error or self.reader.error or self.uploader.error
-            or self._room.alarm or self.uploader.gap_error,
+            or self._room.alarm or self.uploader.gap_error or self._searcher.error,
             "written_ms": self._settings.clock.now_ms(),
         }
         path = self._settings.spool / "status.json"
