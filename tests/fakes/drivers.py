@@ -7,6 +7,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from deploy.errors import SafeMode, Unreachable
 from deploy.launch import Launcher
 from deploy.yarn import Application
 from spark_apps.fence import Fence, Fenced
-from spark_apps.progress import Reporter
+from spark_apps.progress import BEAT_MS, Reporter
 from spark_apps.shutdown import StopGate
 from tests.fakes import files
 from tests.fakes.world import CLUSTER, PATHS, RELEASE, START_MS, STREAM
@@ -156,11 +157,17 @@ class Driver:
         self.reporter.beat(now=True)
         if self.manner == "dies":
             self.dies("boom")
+        self.then(BEAT_MS, self.pulse)
         self.then(self.world.rng.uniform(3_000, 12_000), self.look)
+
+    def pulse(self) -> None:
+        """Its main thread, which beats whatever the batch takes."""
+        with suppress(Unreachable):
+            self.reporter.beat()
+        self.then(BEAT_MS, self.pulse)
 
     def look(self) -> None:
         """What is asked before each batch; then it is written, some time later."""
-        self.reporter.beat()
         if self.gate.look():
             self.world.hdfs.write_json(PATHS.result(self.app.epoch), self.reporter.result("stop"))
             self.ends("FINISHED", "SUCCEEDED")
@@ -178,7 +185,6 @@ class Driver:
             raise Unreachable("no NameNode")
         self.world.commit(self.app.epoch, self.attempt, self.batch)
         self.reporter.take([{"batchId": self.batch, "timestamp": "", "durationMs": {"addBatch": 1}}])
-        self.reporter.beat()
         self.batch += 1
         self.then(self.world.rng.uniform(8_000, 16_000), self.look)
 
