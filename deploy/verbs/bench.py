@@ -7,25 +7,27 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from deploy import config
 from deploy.bench import data, table
 from deploy.bench.feed import Feed
+from deploy.bench.place import say, scratch
 from deploy.bench.report import missed, report
 from deploy.errors import BadUse, HashtideError
-from deploy.verbs.common import add_verb, dump, positive
+from deploy.verbs import bench_ingest
+from deploy.verbs.common import add_verb, dump, positive, whole
 from deploy.verbs.shell import LOG4J, LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 
 
 def add_to(verbs: Any) -> None:
-    family = verbs.add_parser("bench", help="measure the engine", description="Measure the engine.",
+    family = verbs.add_parser("bench", help="measure the engine, or ingest",
+                              description="Measure the engine, or the ingest service.",
                               example="bench engine --tweets 100000")
     of = family.add_subparsers(dest="bench_verb", metavar="VERB", required=True)
     verb = add_verb(of, "engine", engine, "The stream, Spark's own batch, a loop over orjson and DuckDB on the same "
@@ -42,14 +44,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--soak", type=positive, default=0, metavar="MINUTES",
                       help="then let a stream run so long, and look at its memory; state grows for the first 15")
     verb.add_argument("--check", action="store_true", help="exit 1 where an aim is not met")
-
-
-def whole(most: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        if not text.isdecimal() or int(text) > most:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {most}")
-        return int(text)
-    return parsed
+    bench_ingest.add_to(of)
 
 
 def engine(args: argparse.Namespace) -> int:
@@ -95,19 +90,6 @@ def delta_jars() -> str:
     return ",".join(map(str, found))
 
 
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A directory beside the cache, so that files can be linked; gone afterwards, whatever ends us."""
-    def ended(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-    before = signal.signal(signal.SIGTERM, ended)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=config.home(), ignore_cleanup_errors=True) as place:
-            yield Path(place)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def child(words: Sequence[str], place: Path) -> Any:
     """Runs a module of spark_apps, which may not be imported from here; its progress goes to our stderr."""
     (place / "log4j2.properties").write_text(LOG4J)
@@ -125,7 +107,3 @@ def child(words: Sequence[str], place: Path) -> Any:
     if process.returncode:
         raise HashtideError(f"{words[0]} ended with {process.returncode}; what it said is above")
     return json.loads(out.splitlines()[-1])
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

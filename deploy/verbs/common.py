@@ -74,6 +74,14 @@ def open_cluster(args: argparse.Namespace) -> tuple[Cluster, hdfs.Client]:
     return cluster, hdfs.Client(cluster)
 
 
+def whole(most: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) > most:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {most}")
+        return int(text)
+    return parsed
+
+
 def iso(ms: int | None, spec: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
     return datetime.fromtimestamp(ms / 1000, timezone.utc).strftime(spec) if ms is not None else "-"
 

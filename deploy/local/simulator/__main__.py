@@ -10,11 +10,12 @@ from pathlib import Path
 from deploy.errors import BadUse, HashtideError
 from deploy.local.simulator import script
 from deploy.local.simulator.generator import Generator
+from deploy.local.simulator.prepared import prepared
 from deploy.local.simulator.server import Server
 from deploy.local.simulator.settings import Settings
 from spark_apps.clock import Clock
 
-_MAX_RATE = 5_000
+_MAX_RATE, _MAX_PREPARED_RATE = 5_000, 100_000
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration-s", type=float, help="send this long, then keep-alives only")
     parser.add_argument("--keep-alive-s", type=float, default=20)
     parser.add_argument("--max-connections", type=int, default=1, help="more get 429 TooManyConnections")
+    parser.add_argument("--prepared", type=int, metavar="N", help="make this many tweets before the first is sent, and "
+                        f"send these again and again with ids and times of their own: for rates up to "
+                        f"{_MAX_PREPARED_RATE}")
     parser.add_argument("--always", action="store_true",
                         help="tweets happen also while nobody is connected; goes with --faults by itself")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="script of what goes wrong when")
@@ -41,8 +45,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    if not 0 < args.rate <= _MAX_RATE:
-        raise BadUse(f"--rate {args.rate:g}: expected more than 0 and at most {_MAX_RATE}")
+    most = _MAX_RATE if args.prepared is None else _MAX_PREPARED_RATE
+    if not 0 < args.rate <= most:
+        raise BadUse(f"--rate {args.rate:g}: expected more than 0 and at most {most}")
+    if args.prepared is not None and not 1 <= args.prepared <= 1_000_000:
+        raise BadUse(f"--prepared {args.prepared}: expected 1 to 1000000")
     token = None
     if args.token_file:
         try:
@@ -59,7 +66,10 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
-    server = Server(settings, Generator(args.seed, args.edits_change_tags, settings.script.shares))
+    generator = Generator(args.seed, args.edits_change_tags, settings.script.shares)
+    if args.prepared:
+        generator = prepared(generator, args.prepared, settings.clock.now_ms())
+    server = Server(settings, generator)
     try:
         port = await server.start(args.host, args.port)
     except OverflowError:
