@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import HashtideError
-from deploy.local import feed, processes
+from deploy.local import cluster, feed, processes
 from deploy.local.instance import Instance
 from deploy.local.ports import Ports
 from deploy.local.service import Service, start_all
@@ -76,3 +77,23 @@ def test_the_token_of_the_platform_goes_by_the_environment_only(instance: Instan
     assert service.env["X_BEARER_TOKEN"] == "secret-of-the-test"   # noqa: S105
     assert not any("secret-of-the-test" in argument for argument in service.argv)
     assert "simulator" not in service.after
+
+
+def test_no_other_process_of_up_gets_it_and_nothing_of_it_is_on_the_disk(instance: Instance, tmp_path: Path,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = "canary" + secrets.token_hex(16)
+    monkeypatch.setenv("X_BEARER_TOKEN", canary)
+    if not instance.python("airflow").exists():
+        pytest.skip("no environment of Airflow")
+    others = cluster.services(instance, cluster.ALL)
+    assert len(others) >= 8
+    for service in others:
+        assert canary not in repr((service.argv, service.env, service.extra)), service.name
+    with platform.serving(tmp_path / "x", token=canary, limit=0) as x:
+        at = replace(instance, ports=replace(instance.ports, simulator=int(x.url.rpartition(":")[2])))
+        of_x = feed.ingest(at, "tags", source="x")
+        start(at, replace(of_x, argv=[*of_x.argv, "--url", x.url], after=(), prepare=None))
+        [record] = processes.records(at.run).values()
+        assert canary.encode() not in Path(f"/proc/{record.pid}/cmdline").read_bytes()
+    for path in instance.dir.rglob("*"):
+        assert canary.encode() not in (path.read_bytes() if path.is_file() else b""), path
