@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from spark_apps.contract import MAX_FILE_SPAN_MS, SOURCE_NAME, check_stream
 from spark_apps.ingest.errors import WrongUse
@@ -70,6 +71,8 @@ def _platform(verb: argparse.ArgumentParser) -> None:
                       help="name of this writer in file names and marks (default: %(default)s)")
     verb.add_argument("--url", help=f"address of the platform (default for the source x: {_X})")
     verb.add_argument("--token-file", type=Path, help="file with the bearer token (default: X_BEARER_TOKEN)")
+    verb.add_argument("--token-connection", metavar="ID", help="a connection of Airflow whose password is the bearer "
+                      "token, as the environment has it: AIRFLOW_CONN_<ID>, in JSON or as a URI")
     verb.add_argument("--rule", action="append", default=[], help="the stream's rules become these; repeatable")
     verb.add_argument("--rules-file", type=Path, help="rules, one a line; lines that begin with `# ` are comments")
 
@@ -149,15 +152,32 @@ def limits(args: argparse.Namespace) -> Limits | None:
 
 
 def token(args: argparse.Namespace) -> str:
+    if args.token_file and args.token_connection:
+        raise WrongUse("--token-file and --token-connection: give one of them")
     where = f"--token-file {args.token_file}" if args.token_file else "X_BEARER_TOKEN"
+    if args.token_connection:
+        where = f"AIRFLOW_CONN_{args.token_connection.upper()}"
     try:
-        text = args.token_file.read_text(encoding="utf-8") if args.token_file else os.environ.get("X_BEARER_TOKEN", "")
+        text = args.token_file.read_text(encoding="utf-8") if args.token_file else os.environ.get(where, "")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{where}: {getattr(error, 'strerror', None) or 'no text'}") from None
-    found = str(text).strip()
+    found = (_password(text) if args.token_connection else text).strip()
     if not found:
-        raise WrongUse(f"{where}: no bearer token in it" if args.token_file else
-                       "no bearer token: set X_BEARER_TOKEN or give --token-file")
+        raise WrongUse(f"{where}: no bearer token in it" if args.token_file or args.token_connection else
+                       "no bearer token: set X_BEARER_TOKEN, or give --token-file or --token-connection")
     if not _TOKEN.fullmatch(found):
         raise WrongUse(f"{where}: a bearer token is one word of plain characters")
     return found
+
+
+def _password(connection: str) -> str:
+    """Of a connection of Airflow, in either form that its environment variables have; nothing where it has none.
+
+    https://airflow.apache.org/docs/apache-airflow/stable/howto/connection.html
+    """
+    try:
+        if connection.lstrip().startswith("{"):
+            return str(json.loads(connection).get("password") or "")
+        return unquote(urlsplit(connection.strip()).password or "")
+    except ValueError:
+        return ""

@@ -1,6 +1,8 @@
 """A token planted in the environment is found nowhere else: not on disk, in arguments, in what is said, or in HDFS."""
 from __future__ import annotations
 
+import argparse
+import json
 import secrets
 import subprocess
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 import requests
 
 from spark_apps.clock import Clock
+from spark_apps.ingest import options
 from spark_apps.ingest.client import FilteredStream
+from spark_apps.ingest.errors import WrongUse
 from spark_apps.ingest.inbox import Inbox
 from spark_apps.ingest.service import Settings
 from tests.fakes import platform
@@ -77,6 +81,27 @@ def test_errors_of_the_network(answer: bytes | Answer) -> None:
     while error is not None:
         assert CANARY not in f"{error!r} {error}"
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("connection", [
+    json.dumps({"conn_type": "generic", "login": "x", "password": CANARY}), f"generic://x:{CANARY}@", f"http://:{CANARY}@x"])
+def test_a_connection_of_airflow_has_the_token(monkeypatch: pytest.MonkeyPatch, connection: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_X_API", connection)
+    assert options.token(argparse.Namespace(token_file=None, token_connection="x_api")) == CANARY   # noqa: S106
+
+
+@pytest.mark.parametrize("connection", [None, "", "{", "[]", f"{{{CANARY}", "generic://x@", "http://[", f'"{CANARY}"',
+                                        '{"password": null}', '{"login": "x"}'])
+def test_a_connection_without_one_is_named_and_not_shown(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connection: str | None) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_X_API", raising=False)
+    if connection is not None:
+        monkeypatch.setenv("AIRFLOW_CONN_X_API", connection)
+    with pytest.raises(WrongUse, match="^AIRFLOW_CONN_X_API: no bearer token in it$") as raised:
+        options.token(argparse.Namespace(token_file=None, token_connection="x_api"))   # noqa: S106
+    assert CANARY not in repr(raised.value)
+    with pytest.raises(WrongUse, match="give one of them"):
+        options.token(argparse.Namespace(token_file=tmp_path, token_connection="x_api"))   # noqa: S106
 
 
 def test_settings_that_are_printed_do_not_print_it(tmp_path: Path) -> None:
