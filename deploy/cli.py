@@ -18,6 +18,7 @@ from deploy.verbs import (
     drill,
     gaps,
     ingest,
+    lab,
     ledger,
     local,
     results,
@@ -41,6 +42,8 @@ examples:
   deploy/hashtide gaps                        when nothing was received, and why
   deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
   deploy/hashtide checkpoint savepoint before-upgrade
+  deploy/hashtide lab up                      three hosts to try the Ansible roles on
+  deploy/hashtide artifacts                   what those roles install
   deploy/hashtide down                        stop what `up` started; data stays
 
 exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is unreachable
@@ -53,7 +56,7 @@ def parser() -> Parser:
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, gaps, ingest,
-                   bench, drill, tests):
+                   bench, drill, tests, lab):
         family.add_to(verbs)
     return top
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-LAYERS = ("unit", "spark", "dags", "cluster")
+LAYERS = ("unit", "spark", "dags", "ansible", "cluster")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

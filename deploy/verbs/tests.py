@@ -16,13 +16,13 @@ from deploy.verbs.common import add_verb
 
 ROOT = Path(__file__).parents[2]
 #: Cheapest first, so that a plain mistake shows at once. The value is the environment.
-LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "cluster": "spark"}
+LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "ansible": "ansible", "cluster": "spark"}
 
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "test", run, "Run the tests: unit (no JVM), dags (Airflow), spark (one local session), "
-                    "cluster (real HDFS, YARN and Airflow).", cluster=False, stream=False, as_json=False,
-                    example="test unit dags")
+                    "ansible (lint, templates), cluster (real HDFS, YARN and Airflow).", cluster=False, stream=False,
+                    as_json=False, example="test unit dags")
     # No list: argparse holds the default itself against the choices.
     verb.add_argument("layer", nargs="*", default="all", choices=[*LAYERS, "all"], metavar="LAYER",
                       help=f"{', '.join(LAYERS)} or all (default)")

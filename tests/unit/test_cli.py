@@ -75,7 +75,7 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
     ("checkpoint fresh --from noon", "--from: 'noon'", "such as 2026-03-01T10"),
     ("backfill --from yesterday", "--from: 'yesterday'", "such as 2026-03-01T10"),
     ("backfill", "--from", "hashtide backfill --help"),
-    ("test units", "unknown layer 'units'", "unit, dags, spark, cluster"),
+    ("test units", "unknown layer 'units'", "unit, dags, spark, ansible, cluster"),
     ("up --source kafka", "--source", "'simulator', 'x'"),
     ("up --source x", "--source x needs the bearer token", "X_BEARER_TOKEN"),
     ("up --rate 6000", "--rate 6000", "at most 5000"),

@@ -114,7 +114,7 @@ def test_the_extras_pin_what_the_lock_files_are_made_from() -> None:
 
 
 def test_the_lock_files_hold_what_was_asked_for_with_hashes() -> None:
-    for name in ("spark", "airflow", "uv"):
+    for name in ("spark", "airflow", "ansible", "uv"):
         lock = (ROOT / "deploy" / "requirements" / f"{name}.txt").read_text()
         locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock, re.MULTILINE))
         assert locked and lock.count("--hash=sha256:") >= len(locked)

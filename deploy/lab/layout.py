@@ -1,0 +1,64 @@
+"""Names, addresses and commands of the lab: pure."""
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+BRIDGE = "10.77.0.1"
+LAB_NAMESPACE = "hashtide-lab"
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "iproute2", "procps",
+            "openjdk-17-jre-headless", "ca-certificates-java", "sudo", "libpam-systemd", "tar", "gzip", "iputils-ping")
+#: What a host without clock, console or name service of its own would wait for.
+MASKED = ("systemd-networkd-wait-online.service", "systemd-resolved.service", "systemd-timesyncd.service",
+          "getty.target", "console-getty.service")
+
+
+@dataclass(frozen=True)
+class Host:
+    name: str
+    number: int
+
+    @property
+    def address(self) -> str:
+        return f"10.77.0.{10 + self.number}"
+
+    @property
+    def namespace(self) -> str:
+        return f"hashtide-{self.name}"
+
+    @property
+    def uuid(self) -> str:
+        return uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name}.lab.hashtide").hex
+
+
+HOSTS = tuple(Host(f"node{n}", n) for n in (1, 2, 3))
+
+
+def network() -> list[list[str]]:
+    """What makes the namespaces, the bridge and one pair of interfaces a host."""
+    inside = ["ip", "-n", LAB_NAMESPACE]
+    made = [["ip", "netns", "add", LAB_NAMESPACE], [*inside, "link", "set", "lo", "up"],
+            [*inside, "link", "add", "lab0", "type", "bridge"],
+            [*inside, "addr", "add", f"{BRIDGE}/24", "dev", "lab0"], [*inside, "link", "set", "lab0", "up"]]
+    for host in HOSTS:
+        own = ["ip", "-n", host.namespace]
+        made += [["ip", "netns", "add", host.namespace], [*own, "link", "set", "lo", "up"],
+                 [*inside, "link", "add", host.name, "type", "veth", "peer", "name", "host0", "netns", host.namespace],
+                 [*inside, "link", "set", host.name, "master", "lab0"], [*inside, "link", "set", host.name, "up"],
+                 [*own, "addr", "add", f"{host.address}/24", "dev", "host0"], [*own, "link", "set", "host0", "up"]]
+    return made
+
+
+def nspawn(host: Host, root: Path, artifacts: Path) -> list[str]:
+    return ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--directory={root}",
+            f"--machine={host.name}", f"--uuid={host.uuid}", f"--network-namespace-path=/run/netns/{host.namespace}",
+            "--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--bind-ro={artifacts}:/opt/artifacts",
+            "--console=pipe"]
+
+
+def ssh(host: Host, directory: Path) -> list[str]:
+    """Only by ssh, as in production: nsenter would keep capabilities that the host does not have."""
+    return ["ip", "netns", "exec", LAB_NAMESPACE, "ssh", "-i", str(directory / "key"), "-o", "StrictHostKeyChecking=no",
+            "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
+            f"root@{host.address}"]

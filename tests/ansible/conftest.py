@@ -1,0 +1,32 @@
+"""Playbooks run from ansible/ with the environment of these tests, and touch no host unless a test is of the lab."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ANSIBLE = ROOT / "ansible"
+INVENTORIES = ("single", "ha", "lab")
+#: What `deploy/hashtide artifacts` would write; rendering needs no archive.
+ARTIFACTS = {"hadoop": {"version": "9.9.9", "file": "hadoop-9.9.9.tar.gz", "sha256": "ab" * 32}}
+
+
+def run(program: str, *args: str, wanted: int | None = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
+                   "NO_COLOR": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, str(Path(sys.executable).with_name(program)), *args], cwd=ANSIBLE,
+                          env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert wanted is None or done.returncode == wanted, done.stdout + done.stderr
+    return done
+
+
+def playbook(*args: str, wanted: int | None = 0) -> subprocess.CompletedProcess[str]:
+    return run("ansible-playbook", *args, "-e", json.dumps({"artifacts": ARTIFACTS}), wanted=wanted)
+
+
+def playbooks() -> Sequence[str]:
+    return sorted(path.name for path in ANSIBLE.glob("*.yml") if not path.name.startswith("."))
