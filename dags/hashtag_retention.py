@@ -11,9 +11,10 @@ from deploy.airflow.retire_operator import RetireOperator
 DOC = """
 ### What it does
 At 04:45 UTC: lists, for every stream, what is past its time and may go: checkpoints of generations that another one
-replaced, savepoints that nobody named, landing files that every point has taken and every seal has counted, files that
-no version of a table has had for a week; and which sealed hours have many small files that can be put together. The log
-of `lists` has each with path, size and reason, and what stays for which reason.
+replaced, savepoints that nobody named, landing files that every point has taken and every seal has counted, which go
+packed into the archive; packs that are past their time; files that no version of a table has had for a week; and which
+sealed hours have many small files that can be put together. The log of `lists` has each with path, size and reason, and
+what stays for which reason.
 
 It changes nothing unless `execute` is on. Then a run by hand shows the list under *Required Actions* and waits for
 approval, a day at most. At night, where nobody is there to ask, it goes on only if Airflow's variable
@@ -24,7 +25,7 @@ commits beside it, and a reader keeps the version that it opened.
 ### When not to use it
 * To get room at once: blocks of a checkpoint stay as long as a savepoint holds them. `checkpoint list` names those, and
   `deploy/hashtide checkpoint drop NAME` lets go of one, with the landing behind it.
-* While hours are to be sealed again that are older than the horizon: their landing goes, and no seal can read it.
+* While hours are to be sealed again that are older than `archive_days`: their lines go, and no seal can read them.
 * Where a table has to be read as it was more than a week ago: files of versions as old as that go. Landing, sealed
   counts and savepoints do not need them.
 

@@ -81,24 +81,27 @@ def has_landing(hdfs: Marks, paths: StreamPaths, hour_ms: int) -> bool:
 
     An hour before the stream's first line has nothing, nor has one after its sources went away.
     """
-    days = [name for name in hdfs.list(paths.landing) if name.startswith("dt=")]
-    if not days:
-        return False
-    first = min(hdfs.list(f"{paths.landing}/{days[0]}"), default="hr=99")
-    if f"{paths.landing}/{days[0]}/{first}" > paths.landing_hour(hour_ms):
+    there = hours_below(hdfs, paths, paths.archive) or hours(hdfs, paths)
+    if not there or there[-1] > hour_ms:
         return False
     return (any(ms > hour_ms for ms in marks(hdfs, paths).values())
-            or any(hdfs.list(paths.landing_hour(at)) for at in (hour_ms, hour_ms + HOUR_MS)))
+            or any(hdfs.list(of(at)) for at in (hour_ms, hour_ms + HOUR_MS)
+                   for of in (paths.landing_hour, paths.archive_hour)))
 
 
 def hours(hdfs: Marks, paths: StreamPaths) -> list[int]:
     """Those that landing has a directory for, the newest first; what is called otherwise is somebody else's."""
+    return hours_below(hdfs, paths, paths.landing)
+
+
+def hours_below(hdfs: Marks, paths: StreamPaths, root: str) -> list[int]:
+    """The same of another directory that is divided as landing is."""
     found = []
-    for day in (name for name in hdfs.list(paths.landing) if name.startswith("dt=")):
-        for name in (name for name in hdfs.list(f"{paths.landing}/{day}") if name.startswith("hr=")):
+    for day in (name for name in hdfs.list(root) if name.startswith("dt=")):
+        for name in (name for name in hdfs.list(f"{root}/{day}") if name.startswith("hr=")):
             with suppress(ValueError):
                 hour = parse_hour(f"{day.removeprefix('dt=')}T{name.removeprefix('hr=')}")
-                found += [hour] * (paths.landing_hour(hour) == f"{paths.landing}/{day}/{name}")
+                found += [hour] * (paths.landing_hour(hour).replace(paths.landing, root, 1) == f"{root}/{day}/{name}")
     return sorted(found, reverse=True)
 
 

@@ -227,6 +227,10 @@ class StreamPaths:
     def archive(self) -> str:
         return f"{self.root}/archive/{self.stream}"
 
+    def archive_hour(self, ms: int) -> str:
+        """Packed landing files of the hour of `ms` (UTC): spark_apps.packs has their form."""
+        return self.landing_hour(ms).replace(self.landing, self.archive, 1)
+
 
 def hour_name(hour_ms: int) -> str:
     """2026-03-01T10: an hour of UTC, as options, logs and file names spell it."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from spark_apps.accounting import CONTROL, COUNTED, DUPLICATE, TWEET, Account, F
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, MINUTE_MS, StreamPaths, hour_name
 from spark_apps.files import Files
-from spark_apps.sources import landed, read_files
+from spark_apps.packs import Landed, landed
+from spark_apps.sources import read_landed
 from spark_apps.transforms.counts import minute_counts
 from spark_apps.transforms.tweets import event_hour, first_version, read_lines, tag
 
@@ -49,14 +50,14 @@ class Sealer:
 
     def seal(self, hours: Mapping[int, int], done: Callable[[Sealed], None]) -> None:
         """Each hour through its instant (ms by hour); landing is parsed once for all of them."""
-        names = landed(self.files, self.paths, min(hours) - AHEAD_MS, max(hours.values()))
-        log.info("reading %d landing files for %d hour(s)", len(names), len(hours))
-        tweets = read_landing(self.spark, names).persist(StorageLevel.MEMORY_AND_DISK)
+        found = landed(self.files, self.paths, min(hours) - AHEAD_MS, max(hours.values()))
+        log.info("reading %d landing files for %d hour(s)", len(found), len(hours))
+        tweets = read_landing(self.spark, found).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             for hour in sorted(hours):
-                quarantine.write(tweets, self.paths, hour)
+                quarantine.write(tweets, found, self.paths, hour)
                 if self.gap:
-                    self._write_files(names, hour)
+                    self._write_files(found.where, hour)
                 done(self._seal(tweets, hour, hours[hour]))
         finally:
             tweets.unpersist()
@@ -92,7 +93,7 @@ class Sealer:
 
     def _write_files(self, names: Iterable[str], hour: int) -> None:
         """What was there to be read: whoever verifies the hour later can tell which lines came after."""
-        self.files.write_json(self.paths.seal_files(hour), {"files": [name.rpartition("/")[2] for name in names]})
+        self.files.write_json(self.paths.seal_files(hour), {"files": list(names)})
 
     def _landed(self, tweets: DataFrame, hour: int) -> list[Fate]:
         minute = F.col("arrival_ms") - F.pmod("arrival_ms", F.lit(MINUTE_MS))
@@ -133,9 +134,9 @@ class Sealer:
         return {tables.ms(row["hour"]) or 0: row for row in found}
 
 
-def read_landing(spark: SparkSession, names: Sequence[str]) -> DataFrame:
+def read_landing(spark: SparkSession, found: Landed) -> DataFrame:
     """Each line of these landing files with its fate, event_hour and landing_hour (ms) and, where it is one, tweet."""
-    tweets = read_files(spark, names).transform(read_lines).transform(tag).transform(event_hour).drop("event_time")
+    tweets = read_landed(spark, found).transform(read_lines).transform(tag).transform(event_hour).drop("event_time")
     return tweets.withColumn("landing_hour", F.col("arrival_ms") - F.pmod("arrival_ms", F.lit(HOUR_MS)))
 
 

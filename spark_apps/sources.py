@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
-from spark_apps.files import Files
+from spark_apps.contract import StreamPaths
 from spark_apps.generations import landing_since
+from spark_apps.packs import SEPARATOR, Landed
 
 # A bare CR may stand inside a record, so that Spark's own guess of line ends will not do.
 _TEXT = {"lineSep": "\n", "pathGlobFilter": "*.jsonl"}
@@ -35,20 +35,23 @@ def read_files(spark: SparkSession, names: Sequence[str]) -> DataFrame:
     return spark.read.format("text").options(**_TEXT).load(list(names)).select("value", _file(), at.alias("at"))
 
 
-def landed(files: Files, paths: StreamPaths, from_ms: int, through_ms: int) -> list[str]:
-    """Paths of the landing files from the hour of `from_ms` on whose lines arrived before `through_ms`."""
-    found = []
-    for hour in range(from_ms - from_ms % HOUR_MS, through_ms, HOUR_MS):
-        directory = paths.landing_hour(hour)
-        found += [f"{directory}/{name}" for name in files.list(directory) if _arrival(name) < through_ms]
-    return found
+def read_landed(spark: SparkSession, found: Landed) -> DataFrame:
+    """The same of landing files wherever they are, in landing or packed."""
+    plain, packed = read_files(spark, found.plain), found.packed
+    return plain.unionByName(_unpacked(spark, found, packed)) if packed else plain
 
 
-def _arrival(name: str) -> float:
-    try:
-        return LandingFile.parse(name).last_ms
-    except ValueError:
-        return float("inf")
+def _unpacked(spark: SparkSession, found: Landed, packed: dict[str, list[str]]) -> DataFrame:
+    at = F.struct(F.lit(0).cast("bigint").alias("block"), F.monotonically_increasing_id().alias("row"))
+    raw = spark.read.format("text").option("lineSep", "\n").load(list(packed))
+    # Bytes are cut as bytes: a line need not be UTF-8.
+    line = F.expr("cast(substring(cast(value AS binary), length(file) + 2) AS string)")
+    lines = raw.select("value", F.substring_index("value", SEPARATOR, 1).alias("file"),
+                       F.col("_metadata.file_name").alias("pack"), at.alias("at"))
+    for path, names in packed.items():
+        if len(names) < found.held[path]:
+            lines = lines.where((F.col("pack") != path.rpartition("/")[2]) | F.col("file").isin(names))
+    return lines.select(line.alias("value"), "file", "at")
 
 
 def _file() -> Column:

@@ -20,8 +20,8 @@ from spark_apps.contract import HOUR_MS, MEASURES, StreamPaths, hour_name
 from spark_apps.drift import REASONS, Difference, Row, Vector
 from spark_apps.files import Files
 from spark_apps.follow import History
+from spark_apps.packs import landed
 from spark_apps.seal import AHEAD_MS, HORIZON_MS, read_landing
-from spark_apps.sources import landed
 from spark_apps.transforms.counts import minute_counts
 from spark_apps.transforms.tweets import first_version
 
@@ -62,8 +62,8 @@ class Verifier:
             log.warning("%s is not sealed", hour_name(hour))
         if not sealed:
             return
-        names = landed(self.files, self.paths, min(sealed) - AHEAD_MS, max(sealed.values()))
-        tweets = read_landing(self.spark, names).persist(StorageLevel.MEMORY_AND_DISK)
+        found = landed(self.files, self.paths, min(sealed) - AHEAD_MS, max(sealed.values()))
+        tweets = read_landing(self.spark, found).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             for hour in sorted(sealed):
                 done(self._verify(tweets, hour, ledger[hour]))
@@ -108,8 +108,8 @@ class Verifier:
     def _explain(self, mine: DataFrame, hour: int, through_ms: int, history: History,
                  rows: list[Row]) -> list[Difference]:
         takes = history.takes(hour)
-        later = [path for path in landed(self.files, self.paths, through_ms, hour + HOUR_MS + HORIZON_MS)
-                 if (take := takes.get(path.rpartition("/")[2])) and take.late_ms < hour + HOUR_MS]
+        later = landed(self.files, self.paths, through_ms, hour + HOUR_MS + HORIZON_MS).only(
+            lambda name: (take := takes.get(name)) is not None and take.late_ms < hour + HOUR_MS)
         log.info("%s: %d rows differ; %d landing files are taken, %d of them after the seal's instant",
                  hour_name(hour), len(rows), len(takes), len(later))
         more = read_landing(self.spark, later).where(

@@ -10,7 +10,8 @@
       v
     checkpoints: control/generation/<n>.retired, then the directory: nobody goes back to what is half gone
       v
-    landing files, after all points: until then each that may replay them is there to be gone back to
+    landing files packed into the archive, after all points: until then each that may replay them is there to be gone
+    back to; then packs that are past their time
       v
     files of tables that no version has; then hours put together, by commits of Delta: cut off before one there
     are files that no version has, which a vacuum takes when they are as old as any other
@@ -31,14 +32,14 @@ from deploy.checkpoints import points, savepoint
 from deploy.checkpoints.copying import AT_ONCE
 from deploy.errors import BadUse, HashtideError, Refused, Unreachable
 from deploy.launch import Launcher
-from deploy.retention import gone, together
+from deploy.retention import gone, packing, together
 from deploy.retention.delta import look as look_at_tables
 from deploy.retention.horizons import DAY_MS, Horizons
 from deploy.retention.items import Item, Listing
 from deploy.retention.listing import listing
 from deploy.retention.looking import look
 from deploy.yarn import LIVE
-from spark_apps.contract import MINUTE_MS, StreamPaths
+from spark_apps.contract import MINUTE_MS, StreamPaths, parse_hour
 
 _CHECKSUM = re.compile(r"(\d{8}T\d{4})Z-[0-9a-f]{16}")
 _INSTANT = "%Y%m%dT%H%MZ"
@@ -96,11 +97,11 @@ def retire(tools: Launcher, stream: str, horizons: Horizons, checksum: str, who:
     if not gone.begun(tools.hdfs, paths, checksum):
         # Whoever was cut off may have left an empty one.
         tools.hdfs.write_json(gone.record(paths, checksum), {**now.as_json(), "who": who, "time_ms": tools.now_ms()})
-    if any(item.kind == "landing" or together.is_sealed_into(item) for item in now.found.items):
+    if any(item.kind in ("archive", "archived") or together.is_sealed_into(item) for item in now.found.items):
         _check_nobody_seals(tools, stream)
     for item in now.found.items:
         if item.goes:
-            tools.say(f"{item.kind} {item.what} goes")
+            tools.say(f"{item.kind} {item.what} {'is packed' if item.kind == 'archive' else 'goes'}")
             _GO[item.kind](tools, paths, item, who)
     together.put(tools, paths, [item.what for item in now.found.items if not item.goes])
     return now
@@ -151,8 +152,17 @@ def _files(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
             done.result()
 
 
-def _landing(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
+def _archive(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
+    packing.move(tools.hdfs, paths, parse_hour(item.what), item.names)
+    _empty(tools, item)
+
+
+def _archived(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
     _files(tools, paths, item, who)
+    _empty(tools, item)
+
+
+def _empty(tools: Launcher, item: Item) -> None:
     for directory in (item.path, item.path.rpartition("/")[0]):
         try:
             tools.hdfs.delete(directory)   # not what is below: somebody may have landed there just now
@@ -163,4 +173,4 @@ def _landing(tools: Launcher, paths: StreamPaths, item: Item, who: str) -> None:
 
 
 _GO: dict[str, Callable[[Launcher, StreamPaths, Item, str], None]] = {
-    "savepoint": _savepoint, "checkpoint": _checkpoint, "landing": _landing, "vacuum": _files}
+    "savepoint": _savepoint, "checkpoint": _checkpoint, "archive": _archive, "archived": _archived, "vacuum": _files}

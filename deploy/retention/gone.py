@@ -10,6 +10,9 @@ from deploy.retention.horizons import RANGES
 from deploy.retention.listing import AHEAD_MS
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
+#: "landing" in lists of releases that had no archive.
+_DELETED = ("archived", "landing")
+
 
 def record(paths: StreamPaths, checksum: str) -> str:
     """{"items", "who", "time_ms", ...}: what is deleted, or about to be."""
@@ -25,7 +28,7 @@ def hours(hdfs: Marks, paths: StreamPaths) -> set[str]:
     """Landing hours, as `contract.hour_name` spells them, of which files are gone or about to go."""
     directory = _records(paths)
     records = (hdfs.read_json(f"{directory}/{name}") or {} for name in hdfs.list(directory) if name.endswith(".json"))
-    return {item["what"] for record in records for item in record.get("items") or () if item["kind"] == "landing"}
+    return {item["what"] for record in records for item in record.get("items") or () if item["kind"] in _DELETED}
 
 
 def check(hdfs: Marks, paths: StreamPaths, wanted: Sequence[int], now_ms: int) -> None:

@@ -15,12 +15,15 @@ DAY_MS = 24 * HOUR_MS
 #: that was missed is made up for by the next.
 #: generation_days: somebody has to notice that a restore went wrong, and go back to where it came from.
 #: savepoints, savepoint_days: an upgrade that fails goes back to the savepoint before it.
+#: archive_days: somebody has to notice that an hour was counted wrong, and build it anew.
 #: vacuum_hours: Delta's own horizon. A session that has opened a table goes on with that version of it, and a file
 #: without a commit may be of a writer who has yet to make it.
-RANGES = {"landing_hours": (48, 24 * 366), "generation_days": (2, 366), "savepoints": (1, 1_000),
-          "savepoint_days": (1, 3_660), "vacuum_hours": (168, 24 * 366)}
+RANGES = {"landing_hours": (48, 24 * 366), "archive_days": (7, 3_660), "generation_days": (2, 366),
+          "savepoints": (1, 1_000), "savepoint_days": (1, 3_660), "vacuum_hours": (168, 24 * 366)}
 TELLING = {
-    "landing_hours": "Landing files stay so many hours after their arrival, and longer while anything needs them",
+    "landing_hours": "Landing files stay so many hours after their arrival, longer while a stream may need them; then "
+                     "they go packed into the archive",
+    "archive_days": "Packed landing stays so many days; from then on its hours cannot be computed again",
     "generation_days": "The checkpoint of a generation stays so many days after another one went on",
     "savepoints": "So many of the savepoints that nobody named stay",
     "savepoint_days": "A savepoint that nobody named stays so many days",
@@ -36,6 +39,7 @@ class Horizons:
     savepoints: int = KEEP
     savepoint_days: int = KEEP_MS // DAY_MS
     vacuum_hours: int = 168
+    archive_days: int = 90
 
     def __post_init__(self) -> None:
         wrong = [f"{name} = {value!r}: expected {low} to {high}" for name, (low, high) in RANGES.items()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 #: In this order they are gone through: a point before the landing files that it may replay.
-KINDS = ("savepoint", "checkpoint", "landing", "vacuum", "optimise")
+KINDS = ("savepoint", "checkpoint", "archive", "archived", "vacuum", "optimise")
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something that may go, or be put together, and why. `names`: of the files of a landing hour or of a table."""
+    """Something that may go, or be put together, and why. `names`: of the files of a landing hour or of a table.
+
+    Of kind archive: landing files that go packed into the archive; archived: packs that are deleted there."""
 
     kind: str
     what: str

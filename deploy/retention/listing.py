@@ -82,6 +82,8 @@ class World:
     held: dict[str, Held] = field(default_factory=dict)
     hours: dict[int, tuple[File, ...]] = field(default_factory=dict)        # landing
     paths: dict[int, str] = field(default_factory=dict)                     # of its hours
+    packs: dict[int, tuple[File, ...]] = field(default_factory=dict)        # the archive's
+    archive: dict[int, str] = field(default_factory=dict)                   # paths of its hours
     seals: dict[int, Seal] = field(default_factory=dict)
     opening: str = ""
     tables: tuple[Table, ...] = ()
@@ -94,10 +96,11 @@ def listing(world: World, horizons: Horizons) -> Listing:
     gone = {item.what for item in (*saved, *opened)}
     held = [one for name, one in world.held.items() if name not in gone]
     landing = list(_landing(world, horizons, held, stays))
+    old = list(_archived(world, horizons))
     tidied = list(_tables(world, horizons, stays))
     kept = sorted((Stays(why, len(found), sum(f for f, _ in found), sum(b for _, b in found))
                    for why, found in stays.items()), key=lambda one: (-one.bytes, one.why))
-    return Listing((*saved, *opened, *landing, *tidied), tuple(kept))
+    return Listing((*saved, *opened, *landing, *old, *tidied), tuple(kept))
 
 
 def _savepoints(world: World, horizons: Horizons) -> Iterator[Item]:
@@ -139,7 +142,7 @@ def _landing(world: World, horizons: Horizons, held: list[Held],
             else:
                 going.append(one)
         if going:
-            yield Item("landing", hour_name(hour), world.paths[hour], sum(one.bytes for one in going), len(going),
+            yield Item("archive", hour_name(hour), world.paths[hour], sum(one.bytes for one in going), len(going),
                        f"arrived more than {horizons.landing_hours} hours ago, is sealed, and every point that stays "
                        "has taken it", tuple(sorted(one.name for one in going)))
 
@@ -182,6 +185,16 @@ def _file(world: World, hour: int, file: File, before: int, held: list[Held]) ->
 
 def _or(held: Held) -> str:
     return f"; {held.way_out}" if held.way_out else ""
+
+
+# archive
+
+def _archived(world: World, horizons: Horizons) -> Iterator[Item]:
+    for hour, files in sorted(world.packs.items()):
+        if files and hour + HOUR_MS <= world.now_ms - horizons.archive_days * DAY_MS:
+            yield Item("archived", hour_name(hour), world.archive[hour], sum(one.bytes for one in files), len(files),
+                       f"arrived more than {horizons.archive_days} days ago; none of its lines can be counted again",
+                       tuple(sorted(one.name for one in files)))
 
 
 # tables

@@ -32,6 +32,8 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
     places = {hour: paths.landing_hour(hour) for hour in landed.hours(hdfs, paths) if hour <= last}
     hours = {hour: tuple(_files(hdfs, path)) for hour, path in places.items()}
     candidates = {one.name for files in hours.values() for one in files}
+    archive = {hour: paths.archive_hour(hour) for hour in landed.hours_below(hdfs, paths, paths.archive)
+               if hour <= now_ms - horizons.archive_days * DAY_MS}
     checkpoints = tuple(_checkpoints(hdfs, paths))
     standing = tuple(savepoints.standing(hdfs, paths))
     held = {one.name: _of_savepoint(hdfs, paths, one.name, candidates) for one in standing}
@@ -42,7 +44,8 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
     tables = _tables(hdfs, paths, horizons.vacuum_hours, look_at_tables)
     many = {hour for table in tables for hour in table.small(now_ms) if hour is not None}
     return World(now_ms, checkpoints, standing, {one.name: _place(hdfs, paths, one.name) for one in standing}, held,
-                 hours, places, _seals(hdfs, paths, {*places, *(at + HOUR_MS for at in places), *many}),
+                 hours, places, {hour: tuple(_packs(hdfs, path)) for hour, path in archive.items()}, archive,
+                 _seals(hdfs, paths, {*places, *(at + HOUR_MS for at in places), *many}),
                  _opening(hdfs, paths, newest, now_ms), tables)
 
 
@@ -122,13 +125,19 @@ def _place(hdfs: Files, paths: StreamPaths, name: str) -> tuple[str, int, int]:
     return path, size["bytes"], size["files"]
 
 
-# landing
+# landing and archive
 
 def _files(hdfs: Files, path: str) -> Iterator[File]:
     for name, status in sorted(hdfs.statuses(path).items()):
         with suppress(ValueError):
             LandingFile.parse(name)
             yield File(name, int(status["length"]), int(status["modificationTime"]))
+
+
+def _packs(hdfs: Files, path: str) -> Iterator[File]:
+    """And what is left of those that were cut off."""
+    for name, status in sorted(hdfs.statuses(path).items()):
+        yield File(name, int(status["length"]), int(status["modificationTime"]))
 
 
 def _seals(hdfs: Files, paths: StreamPaths, hours: Iterable[int]) -> dict[int, Seal]:

@@ -23,10 +23,10 @@ from spark_apps.bench.machine import cpu_s
 from spark_apps.bench.spark import CORES
 from spark_apps.contract import HOUR_MS, QUARANTINE_REASONS, StreamPaths, parse_hour
 from spark_apps.files import Files
+from spark_apps.packs import landed
 from spark_apps.progress import batch_line
 from spark_apps.seal import Sealed, Sealer, read_landing
 from spark_apps.sinks import CountsLive
-from spark_apps.sources import landed
 from spark_apps.transforms.counts import minute_counts
 from spark_apps.transforms.tweets import first_version
 

@@ -18,6 +18,7 @@ from deploy.local.simulator.generator import Generator
 from spark_apps.contract import HOUR_MS, MINUTE_MS
 from spark_apps.drift import INCOMPLETE, LATE, OTHER_VERSION, UNEXPLAINED
 from spark_apps.follow import History, follow
+from spark_apps.packs import Landed
 from spark_apps.progress import Reporter
 from spark_apps.seal import Sealer, read_landing
 from spark_apps.transforms.tweets import first_version
@@ -76,7 +77,7 @@ def verified(stream: LiveStream) -> Verified:
 def test_the_lines_that_evidence_calls_late_are_those_that_each_batch_dropped(stream: LiveStream) -> None:
     takes = History.read(stream.spark, stream.files, stream.paths).takes(NOW)
     names = [str(path) for path in Path(stream.paths.landing).glob("dt=*/hr=*/*.jsonl")]
-    copies = read_landing(stream.spark, names).where(F.col("fate").isNull()).transform(first_version)
+    copies = read_landing(stream.spark, Landed.of(names)).where(F.col("fate").isNull()).transform(first_version)
     late = follow(copies, takes).where(F.col("batch").isNotNull() & ~F.col("may")).groupBy("batch").count().collect()
     assert {row["batch"]: row["count"] for row in late} == {
         line["batch_id"]: line["late"] for line in stream.batches() if line["late"]}, f"HASHTIDE_SEED={SEED}"

@@ -33,13 +33,13 @@ DAY = 24 * HOUR_MS
 
 def test_sealed_landing_that_the_stream_has_taken_goes_after_its_horizon() -> None:
     found = list_of(a_stream())
-    assert whats(found, "landing") == hours(0, 2 * 24)
+    assert whats(found, "archive") == hours(0, 2 * 24)
     assert [(one.files, one.bytes) for one in found.found.items] == [(1, BYTES)] * 48
     assert not found.found.stays
 
 
 def test_the_horizon_is_by_the_form_and_never_under_the_floor() -> None:
-    assert whats(list_of(a_stream(), Horizons(landing_hours=48)), "landing") == hours(0, 7 * 24)
+    assert whats(list_of(a_stream(), Horizons(landing_hours=48)), "archive") == hours(0, 7 * 24)
     for name, (low, high) in RANGES.items():
         for value in (low - 1, high + 1, 0, -1, True, float(low)):
             with pytest.raises(BadUse, match=f"{name} = .*expected {low} to {high}"):
@@ -54,7 +54,7 @@ def test_what_the_stream_has_not_taken_stays_however_old_it_is() -> None:
     world.ms += 30 * DAY
     found = list_of(world)
     assert behind not in {name for item in found.found.items for name in item.names}
-    assert whats(found, "landing") == hours(0, 24)
+    assert whats(found, "archive") == hours(0, 24)
     assert "generation g0001 would take it" in reasons(found)
 
 
@@ -64,7 +64,7 @@ def test_what_a_batch_had_begun_with_and_not_committed_stays() -> None:
     for batch in range(9 * 24 - 1, 0, -1):
         world.hdfs.delete(f"{PATHS.checkpoint(1)}/commits/{batch}")
     found = list_of(world)
-    assert whats(found, "landing") == hours(0, 1), "only the first batch is committed"
+    assert whats(found, "archive") == hours(0, 1), "only the first batch is committed"
 
 
 def test_a_savepoint_keeps_what_it_would_take_again_and_says_how_to_let_go() -> None:
@@ -73,10 +73,10 @@ def test_a_savepoint_keeps_what_it_would_take_again_and_says_how_to_let_go() -> 
     savepoint.take(world.tools, STREAM, "before")
     days(world, 8)
     found = list_of(world)
-    assert whats(found, "landing") == hours(0, 24)
+    assert whats(found, "archive") == hours(0, 24)
     assert "savepoint before would take it; `deploy/hashtide checkpoint drop before --stream a --yes`" in reasons(found)
     savepoint.drop(world.tools, STREAM, "before")
-    assert whats(list_of(world), "landing") == hours(0, 48)
+    assert whats(list_of(world), "archive") == hours(0, 48)
 
 
 def test_a_copied_savepoint_keeps_the_same() -> None:
@@ -84,7 +84,7 @@ def test_a_copied_savepoint_keeps_the_same() -> None:
     days(world, 1)
     savepoint.take(world.tools, STREAM, "before", by_copy=True)
     days(world, 8)
-    assert whats(list_of(world), "landing") == hours(0, 24)
+    assert whats(list_of(world), "archive") == hours(0, 24)
 
 
 def test_a_point_that_cannot_be_read_keeps_all() -> None:
@@ -108,7 +108,7 @@ def test_a_fresh_start_needs_nothing_from_before_its_hour() -> None:
     world.hdfs.delete(PATHS.checkpoint(1), recursive=True)
     world.hdfs.create_exclusive(points.retired(PATHS, 1), {})
     world.ms += 30 * DAY
-    assert whats(list_of(world), "landing") == hours(0, 23), "the last hour is its own, and not taken yet"
+    assert whats(list_of(world), "archive") == hours(0, 23), "the last hour is its own, and not taken yet"
 
 
 def test_a_stream_that_was_never_launched_keeps_all() -> None:
@@ -129,7 +129,7 @@ def test_an_hour_without_a_last_word_keeps_all_that_its_seal_reads(said: dict[st
         seal(world, hour, time_ms=world.now_ms(), **said)
     found = list_of(world)
     # From the hour before it, since clocks may be ahead, to a day after it.
-    assert whats(found, "landing") == hours(0, 29) + hours(55, 4 * 24 - 55)
+    assert whats(found, "archive") == hours(0, 29) + hours(55, 4 * 24 - 55)
     assert f"landing: {why}" in reasons(found)
     assert f"the seal of {hour_name(hour)} is still to come" in reasons(found)
 
@@ -139,9 +139,9 @@ def test_lines_of_an_hour_to_come_keep_theirs_until_that_is_sealed() -> None:
     days(world, 1)
     seal(world, BEGAN + 23 * HOUR_MS, time_ms=world.now_ms() + HOUR_MS, pending=3)
     world.ms += 30 * DAY
-    assert hours(23, 1)[0] not in whats(list_of(world), "landing")
+    assert hours(23, 1)[0] not in whats(list_of(world), "archive")
     seal(world, BEGAN + 24 * HOUR_MS, time_ms=world.now_ms())
-    assert hours(23, 1)[0] in whats(list_of(world), "landing")
+    assert hours(23, 1)[0] in whats(list_of(world), "archive")
 
 
 def test_what_landed_after_its_hour_was_sealed_stays_until_it_is_sealed_again() -> None:
@@ -206,10 +206,10 @@ def test_while_a_generation_is_opened_or_the_newest_is_damaged_no_point_goes() -
     days(world, 2, generation=2)
     savepoint.take(world.tools, STREAM, "new")
     world.ms += 40 * DAY
-    assert {item.kind for item in list_of(world).found.items} == {"savepoint", "checkpoint", "landing"}
+    assert {item.kind for item in list_of(world).found.items} == {"savepoint", "checkpoint", "archive"}
     world.hdfs.write_json(PATHS.generation_claim(3), {"time_ms": world.now_ms()})
     found = list_of(world)
-    assert {item.kind for item in found.found.items} <= {"landing"}
+    assert {item.kind for item in found.found.items} <= {"archive"}
     assert "generation g0003 is being opened" in reasons(found)
     world.ms += 2 * DAY
     assert whats(list_of(world), "checkpoint"), "its maker was cut off long ago"

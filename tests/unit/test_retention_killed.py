@@ -86,9 +86,9 @@ def the_list(world: World) -> Listed:
 def test_the_world_has_something_of_each_kind_to_lose() -> None:
     world = a_world()
     found = the_list(world)
-    assert [(item.kind, item.what) for item in found.found.items if item.kind != "landing"] == [
+    assert [(item.kind, item.what) for item in found.found.items if item.kind != "archive"] == [
         ("savepoint", "copied"), ("savepoint", "unpinned"), ("checkpoint", "g0001"), ("checkpoint", "g0002")]
-    assert len([item for item in found.found.items if item.kind == "landing"]) >= 5
+    assert len([item for item in found.found.items if item.kind == "archive"]) >= 5
     assert len(wants(world)) == 7 and wants(world)["pinned"] and wants(world)["copied"]
     check(world)
 

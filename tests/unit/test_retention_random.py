@@ -105,7 +105,7 @@ def test_nothing_that_a_point_which_stays_would_take_is_ever_listed(capsys: pyte
                             life.rng.choice([1, 2, 30]))
         found = listed(life.world.tools, STREAM, horizons)
         items = found.found.items
-        gone = {item.what for item in items if item.kind != "landing"}
+        gone = {item.what for item in items if item.kind != "archive"}
         names = {name for item in items for name in item.names}
         for point, needed in life.needed(gone).items():
             assert not names & needed, f"seed {seed + number}: {point} would take {sorted(names & needed)[:3]}"
@@ -115,7 +115,7 @@ def test_nothing_that_a_point_which_stays_would_take_is_ever_listed(capsys: pyte
         assert not gone & pinned, f"seed {seed + number}"
         young = {hour_name(hour) for hour in life.hour_of.values() if life.world.ms - hour < 48 * HOUR_MS}
         unsealed = {hour_name(hour) for hour in life.unsealed}
-        assert not {item.what for item in items if item.kind == "landing"} & (young | unsealed), f"seed {seed + number}"
+        assert not {item.what for item in items if item.kind == "archive"} & (young | unsealed), f"seed {seed + number}"
         check_after(life, horizons, found.checksum, names)
         lists, files, points = lists + bool(items), files + len(names), points + len(gone)
     assert lists >= WORLDS // 4 and files > 2 * WORLDS and points > 2, "too little is ever listed"

@@ -53,7 +53,7 @@ def test_it_lists_what_may_go_with_reasons_and_changes_nothing(shell: Shell) -> 
     before = dict(shell.world.hdfs.data)
     said = shell("checkpoint", "retire").splitlines()
     assert said[0].endswith(": 24 things, 24 files, 2.9 MB may go")
-    assert said[2].split()[:5] == ["landing", hour_name(BEGAN), "1", "120.0", "kB"]
+    assert said[2].split()[:5] == ["archive", hour_name(BEGAN), "1", "120.0", "kB"]
     assert PATHS.landing_hour(BEGAN) in said[2] and "arrived more than 168 hours ago, is sealed" in said[2]
     assert said[-2].startswith("stays  24 files, 2.9 MB: landing: savepoint before would take it; `deploy/hashtide "
                                "checkpoint drop before --stream a --yes` lets go of it")
@@ -113,10 +113,17 @@ def test_another_list_is_a_no(shell: Shell) -> None:
     assert "nothing was deleted" in shell("checkpoint", "retire", "--yes", "--checksum", checksum, code=1)
 
 
-def test_an_hour_whose_landing_is_gone_is_not_sealed_again(shell: Shell) -> None:
+def retire(shell: Shell) -> None:
     checksum = json.loads(shell("checkpoint", "retire", "--json"))["checksum"]
-    assert "Would seal" in shell("backfill", "--from", hour_name(BEGAN), "--dry-run")
     shell("checkpoint", "retire", "--yes", "--checksum", checksum)
+
+
+def test_an_hour_that_is_packed_is_sealed_again_and_one_that_is_gone_is_not(shell: Shell) -> None:
+    retire(shell)
+    assert not shell.world.hdfs.list(PATHS.landing_hour(BEGAN))
+    assert "Would seal" in shell("backfill", "--from", hour_name(BEGAN), "--dry-run")
+    shell.world.ms = BEGAN + 91 * 24 * HOUR_MS
+    retire(shell)
     assert "needs the landing of 2027-01-15T08, which was retired" in shell(
         "backfill", "--from", hour_name(BEGAN), "--dry-run", code=2)
-    assert "Would seal" in shell("backfill", "--from", hour_name(BEGAN + 40 * HOUR_MS), "--dry-run")
+    assert "Would seal" in shell("backfill", "--from", hour_name(BEGAN + 80 * 24 * HOUR_MS), "--dry-run")

@@ -221,7 +221,7 @@ def test_where_tables_cannot_be_looked_at_all_else_goes_on(monkeypatch: pytest.M
 
     monkeypatch.setattr(doing, "look_at_tables", nothing)
     found = list_of(world)
-    assert whats(found, "landing") and not whats(found, "optimise")
+    assert whats(found, "archive") and not whats(found, "optimise")
     assert "table counts_live: python3 says nothing of the tables: No module named 'deltalake'" in reasons(found)
 
 
