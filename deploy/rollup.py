@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -31,7 +31,7 @@ class Tally:
 
     forms: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     measures: list[int] = field(default_factory=lambda: [0] * len(MEASURES))
-    sketches: list[bytes] = field(default_factory=list)
+    sketches: Sequence[bytes] = field(default_factory=list)
 
     @property
     def tweets(self) -> int:
@@ -57,6 +57,7 @@ class Tally:
 def tally(rows: Iterable[Row], from_ms: int, to_ms: int) -> dict[str, Tally]:
     """Tags of the window [from_ms, to_ms), and the row of all tweets."""
     found: dict[str, Tally] = defaultdict(Tally)
+    sketches: dict[str, list[bytes]] = defaultdict(list)
     for row in rows:
         if from_ms <= row.minute_ms < to_ms:
             mine = found[row.tag]
@@ -64,7 +65,9 @@ def tally(rows: Iterable[Row], from_ms: int, to_ms: int) -> dict[str, Tally]:
             for i, value in enumerate(row.measures):
                 mine.measures[i] += value
             if row.authors is not None:
-                mine.sketches.append(row.authors)
+                sketches[row.tag].append(row.authors)
+    for tag, mine in found.items():
+        mine.sketches = sketches[tag]
     return dict(found)
 
 

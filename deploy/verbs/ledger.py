@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deploy import gaps, quarantine
+from deploy.ledger import FATES, read
 from deploy.lines import safe, table
 from deploy.quarantine import Line
 from deploy.tables import Tables
 from deploy.verbs.common import add_range, add_verb, dump, hours_of, iso, now_ms, open_cluster
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 
-_FATES = ("counted", "duplicate", "late", "control", "pending")
 #: Characters of a line that a terminal shows.
 _SHOWN = 80
 
@@ -33,14 +33,7 @@ def run(args: argparse.Namespace) -> int:
 def ledger(args: argparse.Namespace) -> int:
     wanted = hours_of(args)
     cluster, files = open_cluster(args)
-    columns = ["hour", "revision", "through_ms", "complete", "gap", "lines", *_FATES, "quarantined", "sealed_at"]
-    window = (wanted[0], wanted[-1] + HOUR_MS)
-    rows = sorted(Tables(cluster, args.stream, files).rows("ledger", columns, window), key=lambda row: row["hour"])
-    now = now_ms()
-    missing = gaps.incomplete(gaps.read(files, StreamPaths(args.stream, cluster.root), window, now), window, now)
-    found = [{**row, "quarantined": dict(row["quarantined"] or {}), "adds_up": adds_up(row),
-              "incomplete_minutes": [iso(ms) for ms in missing if hour_name(ms) == f"{row['hour']:%Y-%m-%dT%H}"]}
-             for row in rows]
+    found = read(Tables(cluster, args.stream, files), (wanted[0], wanted[-1] + HOUR_MS), now_ms())
     if args.json:
         dump(found)
     elif found:
@@ -50,17 +43,11 @@ def ledger(args: argparse.Namespace) -> int:
     return 0 if found and all(row["adds_up"] for row in found) else 1
 
 
-def adds_up(row: dict[str, Any]) -> bool:
-    """lines = counted + duplicate + late + control + quarantined + pending, the last for hours without a seal yet."""
-    quarantined = sum(dict(row["quarantined"] or {}).values())
-    return bool(row["lines"] == sum(row[fate] or 0 for fate in _FATES) + quarantined)
-
-
 def ledger_text(found: Sequence[dict[str, Any]]) -> str:
     cells = [[f"{row['hour']:%Y-%m-%dT%H}", str(row["revision"]), f"{row['lines']:,}",
-              *(f"{row[fate] or 0:,}" for fate in _FATES), f"{sum(row['quarantined'].values()):,}",
+              *(f"{row[fate] or 0:,}" for fate in FATES), f"{sum(row['quarantined'].values()):,}",
               iso(row["through_ms"]), "; ".join(remarks(row))] for row in found]
-    return table(cells, ["hour", "rev", "lines", *_FATES, "quarantined", "through", ""])
+    return table(cells, ["hour", "rev", "lines", *FATES, "quarantined", "through", ""])
 
 
 def remarks(row: dict[str, Any]) -> Iterator[str]:

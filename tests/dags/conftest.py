@@ -1,6 +1,7 @@
 """Airflow's environment without a daemon: SQLite in a directory of its own, set before airflow is imported."""
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -10,12 +11,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _HOME = tempfile.TemporaryDirectory(prefix="hashtide-airflow-")
+#: Each with the own name for a password.
+USERS = {"admin": "admin", "eve": "viewer"}
+_PASSWORDS = Path(_HOME.name) / "passwords.json"
+_PASSWORDS.write_text(json.dumps({user: user for user in USERS}))
 os.environ |= {
     "AIRFLOW_HOME": _HOME.name, "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "deploy" / "airflow" / "plugins"),
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME.name}/airflow.db",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_PASSWORDS),
+    "AIRFLOW__API_AUTH__JWT_SECRET": "of-the-tests-" * 5,
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False"}
 
 from tests.fakes.batches import Batches  # noqa: E402 - after the environment

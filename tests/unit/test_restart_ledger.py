@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import cli, holding, restart_ledger, supervisor
+from deploy import cli, holding, restart_ledger, saying, supervisor
 from deploy.errors import Unreachable
 from deploy.history import Report, report
 from deploy.records import Commit
@@ -313,11 +313,11 @@ def test_a_stream_that_is_not_there_is_named(life: Life, told: Any, capsys: pyte
 def test_the_sum_tells_causes_idle_time_what_was_asked_for_and_that_it_is_down() -> None:
     found = Report(0, 3_600_000, (), {"superseded": 2, "error": 1, "attempt": 3}, (), {"outage": 3, "error": 5}, 12,
                    3600.0, 36.0, 3_564_000)
-    assert verb.summary(found) == [
+    assert saying.summary(found) == [
         "ends          attempt 3, error 1; asked for: 2", "back after    -", "data gap      8 min: error 5, outage 3",
         "idle          12 min in which nothing arrived",
         "availability  99.000 % of the 1 h that it should have run; down 36 s", "down since    1970-01-01T00:59:24Z"]
-    assert verb.summary(Report(0, 1)) == [
+    assert saying.summary(Report(0, 1)) == [
         "ends          none", "back after    -", "data gap      0 min", "availability  it should not have run"]
 
 
@@ -325,9 +325,9 @@ def test_the_sum_tells_causes_idle_time_what_was_asked_for_and_that_it_is_down()
     (45, "45 s"), (45.26, "45.3 s"), (59.99, "60.0 s"), (60, "1 min"), (65, "1 min 5 s"), (3600, "1 h"),
     (12_000, "3 h 20 min"), (187_300, "2 d 4 h"), (None, "-")])
 def test_a_length_has_two_figures(seconds: float | None, said: str) -> None:
-    assert verb.lasted(seconds) == said
+    assert saying.lasted(seconds) == said
 
 
 def test_less_than_all_is_never_all() -> None:
-    assert verb.percent(1.0) == "100 %"
-    assert verb.percent(0.9999999) == "99.999 %"
+    assert saying.percent(1.0) == "100 %"
+    assert saying.percent(0.9999999) == "99.999 %"
