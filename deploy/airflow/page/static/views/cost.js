@@ -13,7 +13,7 @@ function source(one) {
   const said = one.spend;
   return el("section", { "aria-label": `Source ${one.source}` }, el("h3", {}, `Source ${safe(one.source)}`), one.alarm ? el("p", { class: "verdict warn" }, safe(one.alarm)) : null,
     said ? [of(said.day, `Today (${said.date})`), of(said.month, "This month")]
-      : el("p", {}, "Its posts are not counted: nothing is billed for a simulator or a replay."),
+      : el("p", {}, "It has not said how many posts it read, so nothing is known of what they cost."),
     el("p", { class: "quiet" }, `As it said ${instant(one.written_ms)}.`));
 }
 
