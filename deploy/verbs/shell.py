@@ -64,7 +64,11 @@ def run(args: argparse.Namespace) -> int:
 def command(cluster: Cluster, args: argparse.Namespace) -> list[str]:
     words = [sys.executable, "-P", "-m", "spark_apps.shell", "--stream", args.stream,
              "--root", cluster.hdfs.default_fs.rstrip("/") + cluster.root]
-    for key, value in sorted(settings(cluster, args.yarn).items()):
+    conf = settings(cluster, args.yarn)
+    if args.code is not None or args.file is not None:
+        # Nobody looks at it; and YARN's filter for it may come while it is half attached, which ends the session.
+        conf = {"spark.ui.enabled": "false", **conf}
+    for key, value in sorted(conf.items()):
         words += ["--conf", f"{key}={value}"]
     if args.code is not None:
         words += [f"--code={args.code}"]
