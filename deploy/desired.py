@@ -39,16 +39,18 @@ def since(hdfs: Files, paths: StreamPaths, since_ms: int) -> list[Said]:
     return found
 
 
-def change(hdfs: Files, paths: StreamPaths, of: Callable[[Said], Said | None]) -> int:
-    """Makes of what stands what `of` gives, or leaves it where that is nothing; the number of the change or 0."""
+def change(hdfs: Files, paths: StreamPaths, of: Callable[[Said], Said | None]) -> tuple[int, Said]:
+    """Makes of what stands what `of` gives, or leaves it where that is nothing; the number of the change or 0, and what
+    stood."""
     while True:
         numbers = _numbers(hdfs, paths)
-        said = of(next(_newest_first(hdfs, paths, numbers), {}))
+        before = next(_newest_first(hdfs, paths, numbers), {})
+        said = of(before)
         if said is None:
-            return 0
+            return 0, before
         number = max(numbers, default=0) + 1
         if overrule(hdfs, paths, number - 1, said):
-            return number
+            return number, before
 
 
 def overrule(hdfs: Files, paths: StreamPaths, number: int, said: Said) -> bool:

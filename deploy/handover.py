@@ -28,15 +28,13 @@ def abandon(tools: Launcher, stream: str, holder: str, epoch: int, why: str) -> 
     newest = newest_epoch(tools.hdfs, paths)
     if not other and 0 < epoch < newest and (tools.hdfs.read_json(paths.epoch(newest)) or {}).get("who") != holder:
         return _leave_to(tools, stream, epoch, f"whoever submitted epoch {newest}")
-    before: desired.Said = {}
 
     def stopped(said: desired.Said) -> desired.Said | None:
-        nonlocal before
-        before = said
         wanted = said.get("state") == "running"
         return {**said, "state": "stopped", "who": holder, "why": why, "time_ms": tools.now_ms()} if wanted else None
 
-    if number := desired.change(tools.hdfs, paths, stopped):
+    number, before = desired.change(tools.hdfs, paths, stopped)
+    if number:
         other = lease.held_by(tools, stream)
         if other and other != holder:
             desired.overrule(tools.hdfs, paths, number, {

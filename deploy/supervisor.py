@@ -20,19 +20,17 @@ def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "",
         unless: Callable[[desired.Said], bool] = lambda before: False) -> desired.Said:
     """Desired state becomes running; the restart budget begins anew where it was not. What stands instead where that is
     not to be overruled, or nothing."""
-    paths, stays = StreamPaths(spec.stream, tools.cluster.root), desired.Said()
+    paths = StreamPaths(spec.stream, tools.cluster.root)
 
     def running(before: desired.Said) -> desired.Said | None:
-        nonlocal stays
-        stays = before if unless(before) else {}
-        if stays:
+        if unless(before):
             return None
         since = before.get("since_ms") if before.get("state") == "running" else None
         return {"state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
                 "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()}
 
-    desired.change(tools.hdfs, paths, running)
-    return stays
+    number, before = desired.change(tools.hdfs, paths, running)
+    return {} if number else before
 
 
 def stop(tools: Launcher, stream: str, who: str = "", why: str = "", state: str = "stopped",

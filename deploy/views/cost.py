@@ -3,16 +3,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.landed import Marks
+from deploy import landed
 from spark_apps.contract import StreamPaths
 
 
-def cost(hdfs: Marks, paths: StreamPaths) -> list[dict[str, Any]]:
+def cost(hdfs: landed.Marks, paths: StreamPaths) -> list[dict[str, Any]]:
     """A row a source: {source, written_ms, spend}; spend is None where posts are not counted."""
-    names = [name for name in hdfs.list(paths.throughs) if name.endswith(".json") and not name.startswith(".")]
-    marks = {name.removesuffix(".json"): hdfs.read_json(f"{paths.throughs}/{name}") or {} for name in names}
     return [{"source": source, "written_ms": mark.get("written_ms"), "alarm": mark.get("alarm"),
-             "spend": spend(mark["spend"]) if mark.get("spend") else None} for source, mark in sorted(marks.items())]
+             "spend": spend(mark["spend"]) if mark.get("spend") else None}
+            for source, mark in sorted(landed.said(hdfs, paths).items())]
 
 
 def spend(said: dict[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,8 @@ def test_many_at_once_lose_none_and_each_acts_on_what_stood_before_it(world: Wor
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: desired.change(world.hdfs, PATHS, add), range(200)))
-    assert sorted(made) == list(range(1, 201))
+    assert sorted(number for number, _ in made) == list(range(1, 201))
+    assert all(before.get("count", 0) == number - 1 for number, before in made)
     assert desired.read(world.hdfs, PATHS)["count"] == 200
 
 
