@@ -14,7 +14,7 @@ DOC = """
 Seals the hour of its data interval: waits until all that arrived is landed, runs the batch on YARN, replaces the hour
 in `counts` and writes its ledger row. A scheduled run seals every stream that has anything in that hour.
 Then `verify` compares the hour, row by row, with what the stream counted and with a fresh run of the batch, made by the
-same application. Each difference needs a reason: late, other_version, seam, incomplete.
+same application. Each difference needs a reason: late, other_version, purged, seam, incomplete.
 
 Backfill (the button, or `airflow backfill create --dag-id hashtag_hourly --from-date ... --to-date ...
 --reprocess-behavior completed`) seals each hour of a range again: same lines, same rows, the same revision;

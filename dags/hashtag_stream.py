@@ -15,6 +15,10 @@ Mode `resume` goes on from the checkpoint, at once. Modes `savepoint` and `fresh
 approval under *Required Actions*; then the stream stops, the next generation is opened, and it runs again. Rejected, or
 not answered within a day, nothing is changed.
 
+Engine `classic` counts by DStreams, which Spark calls legacy: no event time, no late tweets, no de-duplication. It is
+for comparing and teaching, in a stream of its own that counts the *landing of* another. A stream keeps its engine. It
+is held, restarted and stopped as any other, and goes on from its checkpoint; savepoint and fresh are for `structured`.
+
 ### When not to use it
 * To stop a stream: `deploy/hashtide stream stop --stream NAME`. It finishes its batch, and this task succeeds.
 * To change parameters of a running stream: stop it, then trigger with the new ones.
@@ -61,5 +65,7 @@ with DAG("hashtag_stream", description="Submit a stream and keep it running", sc
         task_id="hold", stream="{{ params.stream }}", trigger_seconds="{{ params.trigger_seconds }}",
         max_files="{{ params.max_files }}", watermark_minutes="{{ params.watermark_minutes }}",
         release="{{ params.release }}", yarn_queue="{{ params.queue }}", executors="{{ params.executors }}",
-        executor_memory="{{ params.executor_memory }}", mode="{{ params.mode }}",
+        executor_memory="{{ params.executor_memory }}", engine="{{ params.engine }}",
+        window_seconds="{{ params.window_seconds }}", slide_seconds="{{ params.slide_seconds }}",
+        landing="{{ params.landing }}", mode="{{ params.mode }}",
         savepoint="{{ params.savepoint }}", reason="{{ params.reason }}")

@@ -13,7 +13,8 @@ from deploy.errors import BadUse, HashtideError
 from spark_apps.contract import releases
 
 SOURCE = Path(__file__).parents[1]
-MAINS = {"stream": "hashtag_stream.py", "batch": "hashtag_batch.py", "ops": "ops.py"}
+MAINS = {"stream": "hashtag_stream.py", "classic": "hashtag_classic.py", "batch": "hashtag_batch.py",
+         "related": "hashtag_related.py", "graph": "hashtag_graph.py", "ops": "ops.py"}
 #: What is uploaded last; a release without it is not there.
 SUMS = "SHA256SUMS"
 # Ingest is a service beside the cluster; neither it nor the bench runs on it.
@@ -61,7 +62,7 @@ def build(source: Path = SOURCE) -> tuple[str, dict[str, bytes]]:
     files = {"app.zip": _zip(package), **{name: path.read_bytes() for name, path in mains.items()}}
     digest = hashlib.sha256(b"".join(f"{name}\0".encode() + _sha(data) for name, data in sorted(files.items())))
     files[SUMS] = "".join(f"{_sha(data).hex()}  {name}\n" for name, data in sorted(files.items())).encode()
-    return f"{_number(source)}-{digest.hexdigest()[:8]}", files
+    return f"{number(source)}-{digest.hexdigest()[:8]}", files
 
 
 def publish(hdfs: Files, root: str = "/hashtide", source: Path = SOURCE) -> Release:
@@ -102,7 +103,8 @@ def _sha(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _number(source: Path) -> str:
+def number(source: Path = SOURCE) -> str:
+    """The version of the package, without the digest of a release."""
     setup = configparser.ConfigParser()
     setup.read(source / "setup.cfg")
     return setup.get("metadata", "version", fallback="0")

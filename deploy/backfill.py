@@ -30,6 +30,7 @@ class Seal:
     late_within_hours: int = 0
     by: str = ""
     then_verify: bool = False
+    purged: bool = False               # what the hours lose by it was purged
 
     def __post_init__(self) -> None:
         try:
@@ -107,13 +108,14 @@ def submit_seal(tools: Launcher, seal: Seal, release: str = "") -> Application:
     return submit_batch(tools, seal.stream, name, args(seal, tools.cluster.root), release)
 
 
-def submit_batch(tools: Launcher, stream: str, name: str, arguments: tuple[str, ...], release: str) -> Application:
+def submit_batch(tools: Launcher, stream: str, name: str, arguments: tuple[str, ...], release: str,
+                 kind: str = "batch") -> Application:
     root = tools.cluster.root
     made = artifact.find(tools.hdfs, release, root) if release else artifact.publish(tools.hdfs, root)
     launch_id = tools.new_id()
     tag = launch_tag(launch_id)
-    job = submit.Job("batch", name, tools.cluster.yarn.batch_queue, (seal_tag(stream), tag), arguments, made)
-    client = tools.start(tools.cluster, job, f"seal-{stream}-{launch_id[:12]}")
+    job = submit.Job(kind, name, tools.cluster.yarn.batch_queue, (seal_tag(stream), tag), arguments, made)
+    client = tools.start(tools.cluster, job, f"{'seal' if kind == 'batch' else kind}-{stream}-{launch_id[:12]}")
     return submit.confirm(tools.yarn, client, tag, monotonic=tools.monotonic, sleep=tools.sleep)
 
 
@@ -125,7 +127,7 @@ def args(seal: Seal, root: str) -> tuple[str, ...]:
     else:
         out += ["--late-within-hours", str(seal.late_within_hours)]
     return (*out, *(("--incomplete", seal.gap) if seal.gap else ()), *(("--by", seal.by) if seal.by else ()),
-            *(("--then-verify",) if seal.then_verify else ()))
+            *(("--then-verify",) if seal.then_verify else ()), *(("--purged",) if seal.purged else ()))
 
 
 def hours_argument(hours: Iterable[tuple[int, int]]) -> str:
@@ -157,7 +159,7 @@ def await_end(tools: Launcher, app_id: str, timeout_s: float = 3600.0,
 
 def check_end(app_id: str, app: Application | None) -> Application:
     if app is None:
-        raise HashtideError(f"YARN has forgotten {app_id}; seal again")
+        raise HashtideError(f"YARN has forgotten {app_id}; run it again")
     if app.state != "FINISHED" or app.final_status != "SUCCEEDED":
         reason = submit.last_meaningful_line(app.diagnostics) if app.diagnostics else "no diagnostics"
         raise HashtideError(f"{app.id} ended {app.state}, {app.final_status}: {reason}; "

@@ -12,15 +12,21 @@ from typing import NoReturn
 from deploy.config import home
 from deploy.errors import HashtideError
 from deploy.verbs import (
+    alerts,
+    analyse,
     backfill,
     bench,
     checkpoint,
     drill,
     gaps,
+    graph,
     ingest,
     lab,
     ledger,
     local,
+    metrics,
+    purge,
+    related,
     results,
     shell,
     sql,
@@ -35,12 +41,16 @@ EPILOG = """\
 examples:
   deploy/hashtide up                          start everything on this machine, end with the top tags
   deploy/hashtide top --minutes 5 --json      what is being tweeted
+  deploy/hashtide related KPOP                which hashtags go with one
+  deploy/hashtide graph --out graph.svg       the graph of a day's hashtags, drawn
   deploy/hashtide status                      every process, the stream, how fresh its counts are
   deploy/hashtide stream stop                 finish the running batch, then stop
   deploy/hashtide backfill --from 2026-03-01T10 --to 2026-03-01T12
   deploy/hashtide verify --from 2026-03-01T10    why stream and seal differ, row by row
+  deploy/hashtide alerts                      what fires, since when, and whether somebody was told
   deploy/hashtide gaps                        when nothing was received, and why
   deploy/hashtide ingest replay tweets.jsonl.gz --stream archive
+  deploy/hashtide purge --ids deleted.jsonl   what of deleted tweets is kept, and where; --yes takes it away
   deploy/hashtide checkpoint savepoint before-upgrade
   deploy/hashtide lab up                      three hosts to try the Ansible roles on
   deploy/hashtide artifacts                   what those roles install
@@ -55,8 +65,8 @@ def parser() -> Parser:
         prog="hashtide", epilog=EPILOG,
         description="A fault-tolerant hashtag tracker on Spark Structured Streaming, YARN, HDFS and Airflow.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for family in (local, results, sql, shell, stream, watchdog, checkpoint, backfill, ledger, verify, gaps, ingest,
-                   bench, drill, tests, lab):
+    for family in (local, results, analyse, related, graph, sql, shell, stream, watchdog, alerts, metrics, checkpoint,
+                   backfill, ledger, verify, gaps, ingest, purge, bench, drill, tests, lab):
         family.add_to(verbs)
     return top
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.errors import BadUse
+from spark_apps.generations import CHECKPOINT_ROOT
 
 CONF_DIR = Path(__file__).with_name("conf")
 
@@ -26,8 +27,9 @@ def home() -> Path:
 class Hdfs:
     default_fs: str = ""            # hdfs://host:8020, or the nameservice
     webhdfs: tuple[str, ...] = ()   # http://host:9870 of every NameNode
-    user: str = ""                  # whom WebHDFS acts for where there is no Kerberos
+    user: str = ""                  # whom WebHDFS and YARN see where there is no Kerberos; whose the stream's files are
     root: str = "/hashtide"
+    authentication: str = "simple"  # or kerberos: as hadoop.security.authentication has it, for YARN too
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Spark:
     executor_cores: int = 2
     keytab: str = ""
     principal: str = ""
+    checkpoint_root: str = ""       # s3a://bucket/prefix: where new generations keep their checkpoints; empty: HDFS
     conf: dict[str, str] = field(default_factory=dict)   # section [spark.conf]: passed on as --conf
 
 
@@ -65,6 +68,7 @@ class Airflow:
     url: str = ""                   # http://host:8080
     user: str = ""
     password_file: str = ""         # mode 0600; the password itself never stands in this file
+    metrics_token_file: str = ""    # the bearer token by which /hashtide/metrics is read; without it by nobody
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,17 @@ class Cluster:
 
 _SECTIONS = {"hdfs": Hdfs, "yarn": Yarn, "spark": Spark, "airflow": Airflow}
 _SIZE = re.compile(r"[1-9]\d*[mg]"), "a size such as 640m or 2g"
+#: Of S3A, for one bucket or all. What a session or role is called by is no secret.
+_SECRET = re.compile(r"spark\.hadoop\.fs\.s3a\.(bucket\..+\.)?(access\.key|secret\.key|session\.token|encryption\.key"
+                     r"|server-side-encryption\.key|proxy\.password)")
 _QUEUE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _SHAPES = {
     "driver_memory": _SIZE, "executor_memory": _SIZE,
     "default_fs": (re.compile(r"[a-z][a-z0-9+.-]*://\S+"), "hdfs://host:port or hdfs://nameservice"),
     "root": (re.compile(r"(/[\w.-]+)+"), "an absolute path in HDFS such as /hashtide"),
+    "authentication": (re.compile("simple|kerberos"), "simple or kerberos"),
     "url": (re.compile(r"https?://\S+"), "http://host:port"),
+    "checkpoint_root": CHECKPOINT_ROOT,
 }
 
 
@@ -111,6 +120,9 @@ def load(which: str | os.PathLike[str] | None = None) -> Cluster:
     values = {name: _section(parser, name, kind, faults) for name, kind in _SECTIONS.items()}
     if parser.has_section("spark.conf"):
         values["spark"]["conf"] = dict(parser["spark.conf"])
+        faults += [f"[spark.conf] {key}: a secret would stand in the command line; put it into a credential provider "
+                   "of Hadoop, and name that by spark.hadoop.fs.s3a.security.credential.provider.path"
+                   for key in parser["spark.conf"] if _SECRET.fullmatch(key)]
     if faults:
         raise BadUse(f"cluster file {path}: " + "; ".join(faults))
     made: dict[str, Any] = {name: kind(**values[name]) for name, kind in _SECTIONS.items()}
@@ -152,7 +164,7 @@ def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: l
             out[key] = names
         elif str(known[key].type).startswith("tuple"):
             urls = tuple(u.strip().rstrip("/") for u in text.split(",") if u.strip())
-            faults += [f"[{name}] {key} = {u}: expected http://host:port" for u in urls if not _is_http(u)]
+            faults += [f"[{name}] {key} = {u}: expected http://host:port" for u in urls if not is_http(u)]
             out[key] = urls
         elif known[key].type == "int":
             if not text.isdecimal() or int(text) < 1:
@@ -161,7 +173,8 @@ def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: l
                 out[key] = int(text)
         else:
             if key in _SHAPES and text and not _SHAPES[key][0].fullmatch(text):
-                faults.append(f"[{name}] {key} = {text}: expected {_SHAPES[key][1]}")
+                said = "" if key == "checkpoint_root" else f" = {text}"   # somebody may have written keys into it
+                faults.append(f"[{name}] {key}{said}: expected {_SHAPES[key][1]}")
             out[key] = text
     if bool(out.get("keytab")) != bool(out.get("principal")):
         faults.append(f"[{name}] keytab and principal go together")
@@ -170,7 +183,7 @@ def _section(parser: configparser.ConfigParser, name: str, kind: type, faults: l
     return out
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
     parts = urlsplit(url)
     try:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0

@@ -24,6 +24,10 @@ class SafeMode(Unreachable):
     """The NameNode answers, but takes no writes yet."""
 
 
+class NoTicket(HashtideError):
+    """Kerberos does not know who asks, or a server does not believe it. No outage: waiting mends nothing."""
+
+
 class TimedOut(HashtideError, TimeoutError):
     """A bounded wait ended; the text says what it waited for."""
 

@@ -52,6 +52,11 @@ def incomplete(gaps: Iterable[Gap], window: Span, now_ms: int) -> list[int]:
             if any(start < minute + MINUTE_MS and end > minute for start, end in missing)]
 
 
+def recovery(gap: Gap) -> str:
+    """How posts of it came later and how many, or `none`."""
+    return gap.recovery if gap.recovery == "none" else f"{gap.recovery}, {gap.recovered:,} posts"
+
+
 def said(minutes: int) -> str:
     """Behind the state of a window; nothing where all is there."""
     return f", incomplete: {minutes} minute{'s touch' if minutes > 1 else ' touches'} a gap" if minutes else ""

@@ -14,14 +14,21 @@ from typing import Any
 import hdfs
 import requests
 
+from deploy import tickets
 from deploy.config import Cluster
 from deploy.errors import HashtideError, SafeMode, Unreachable
+from spark_apps.kerberos import TicketError
 
 #: Seconds to connect and to wait for the next bytes.
 TIMEOUTS = (5, 30)
 _CHUNK = 1 << 20
 # The last two: its maker has not closed it yet, or was cut off before that.
 _EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "RecoveryInProgressException")
+
+
+class _Library(hdfs.Client):  # type: ignore[misc]
+    # The library makes a method of it by its name. Of Hadoop 3.4 and later.
+    _get_status = hdfs.client._Request("GET")
 
 
 class Client:
@@ -31,15 +38,14 @@ class Client:
     """
 
     def __init__(self, cluster: Cluster) -> None:
-        session = requests.Session()
-        session.trust_env = False
+        session = tickets.session(cluster)
         for scheme in ("http://", "https://"):
             # A copy of many files works on as many connections at once.
             session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=32))
         self.addresses = ", ".join(cluster.hdfs.webhdfs)
         self.user = cluster.hdfs.user
-        self._client = hdfs.InsecureClient(
-            ";".join(cluster.hdfs.webhdfs), user=cluster.hdfs.user or None, timeout=TIMEOUTS, session=session)
+        self._cluster = cluster
+        self._client = _Library(";".join(cluster.hdfs.webhdfs), timeout=TIMEOUTS, session=session)
 
     # JSON
 
@@ -95,16 +101,24 @@ class Client:
             return None
 
     def replace(self, path: str, data: bytes) -> None:
-        parent, name = PurePosixPath(path).parent, PurePosixPath(path).name
-        temporary = f"{parent}/.{name}.{uuid.uuid4().hex[:12]}"
+        temporary = _beside(path)
         with self._errors(path):
             self._client.write(temporary, data=data, overwrite=True)
             self._overwrite(temporary, path)
 
+    def replace_keeping_time(self, path: str, data: bytes) -> None:
+        """As `replace`, and the file's modification time and permission stay: by (path, time) Spark knows which files
+        of its source it has taken. HashtideError where there is none."""
+        temporary = _beside(path)
+        with self._errors(path):
+            stood = self._client.status(path)
+            self._client.write(temporary, data=data, overwrite=True, permission=stood["permission"])
+            self._client.set_times(temporary, modification_time=stood["modificationTime"])
+            self._overwrite(temporary, path)
+
     def put(self, local: Path, path: str) -> None:
         """Uploads a file; it appears under its name when it is whole."""
-        parent, name = PurePosixPath(path).parent, PurePosixPath(path).name
-        temporary = f"{parent}/.{name}.{uuid.uuid4().hex[:12]}"
+        temporary = _beside(path)
         with self._errors(path), local.open("rb") as data:
             self._client.write(temporary, data=data, overwrite=True)
             self._overwrite(temporary, path)
@@ -186,6 +200,18 @@ class Client:
         except _Missing:
             return None
 
+    def room(self) -> dict[str, int] | None:
+        """WebHDFS's FsStatus: capacity, used, remaining of the file system in bytes; None of a Hadoop before 3.4."""
+        try:
+            with self._errors("/"):
+                return {name: int(n) for name, n in self._client._get_status("/").json()["FsStatus"].items()}
+        except Unreachable:
+            raise
+        except HashtideError as error:
+            if "IllegalArgumentException" in str(error) or "Unsupported" in str(error):
+                return None
+            raise
+
     def copy(self, source: str, target: str) -> None:
         """One file through this process, piece by piece: WebHDFS has no copy of its own. HashtideError where it is
         gone."""
@@ -214,7 +240,11 @@ class Client:
                                "wait, or end it with `hdfs dfsadmin -safemode leave`") from None
             if kind in ("StandbyException", "RetriableException") or "startup mode" in text:
                 raise Unreachable(f"no NameNode of {self.addresses} is active: {text[:200]}") from None
+            if text.startswith("Authentication failure"):   # the library's words for a 401
+                raise tickets.lacking(f"HDFS at {self.addresses}") from None
             raise HashtideError(f"HDFS {path}: {kind or 'error'}: {text[:300]}") from None
+        except TicketError as error:
+            raise tickets.of(error, self._cluster) from None
         except requests.RequestException as error:
             raise Unreachable(f"HDFS at {_address(error) or self.addresses} does not answer "
                               f"({type(error).__name__}); are NameNode and DataNode up?") from None
@@ -226,6 +256,12 @@ class _Missing(HashtideError):
 
 class _Exists(HashtideError):
     """Somebody was first."""
+
+
+def _beside(path: str) -> str:
+    """A name in the same directory that no reader lists: what is written there is renamed when it is whole."""
+    where = PurePosixPath(path)
+    return f"{where.parent}/.{where.name}.{uuid.uuid4().hex[:12]}"
 
 
 def _dump(obj: Any) -> bytes:

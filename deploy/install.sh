@@ -25,6 +25,13 @@ has_java() {
 }
 has_maven() { command -v mvn >/dev/null; }
 has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+has_chromium() { command -v chromium >/dev/null; }
+has_prometheus() {
+  local name
+  for name in prometheus promtool; do
+    command -v "$name" >/dev/null || [ -x "$HASHTIDE_HOME/prometheus/usr/bin/$name" ] || return
+  done
+}
 has_venv() { "$(python_311)" -c 'import ensurepip, venv' 2>/dev/null; }
 
 python_311() {
@@ -43,6 +50,18 @@ missing_packages() { # one a line
   jars_done hadoop && jars_done delta || has_maven || echo maven
   has_postgresql || echo postgresql
   stamped uv "$(uv_key)" || has_venv || echo python3-venv
+}
+
+missing_maven() { has_maven || echo maven; }
+
+missing_test_packages() { # what only tests need; one a line
+  has_chromium || echo chromium
+}
+
+missing_lab_packages() { # what three hosts on this machine need, which only root can make; one a line
+  [ "$(id -u)" = 0 ] || return 0
+  command -v debootstrap >/dev/null || echo debootstrap
+  command -v systemd-nspawn >/dev/null || echo systemd-container
 }
 
 stamped() { # name, key
@@ -69,7 +88,9 @@ ensure() { # names of steps
   for name in "$@"; do
     case $name in
       packages) [ -z "$(missing_packages)" ] || todo+=("$name") ;;
-      hadoop | delta) jars_done "$name" || todo+=("$name") ;;
+      test_packages | lab_packages) [ -z "$("missing_$name")" ] || todo+=("$name") ;;
+      hadoop | delta | s3) jars_done "$name" || todo+=("$name") ;;
+      prometheus) has_prometheus || todo+=("$name") ;;
       *) env_done "$name" || todo+=("$name") ;;
     esac
   done
@@ -82,8 +103,9 @@ ensure() { # names of steps
   flock -n 9 || { say "another hashtide is installing into $HASHTIDE_HOME; waiting for it" && flock 9; }
   for name in "${todo[@]}"; do
     case $name in
-      packages) install_packages ;;
-      hadoop | delta) jars_done "$name" || install_jars "$name" ;;
+      packages | test_packages | lab_packages) install_packages "missing_$name" ;;
+      hadoop | delta | s3) jars_done "$name" || install_jars "$name" ;;
+      prometheus) has_prometheus || unpack_prometheus ;;
       *) env_done "$name" || install_env "$name" ;;
     esac
   done
@@ -99,9 +121,9 @@ enough_disk() {
     fail 1 "$HASHTIDE_HOME has $free_mb MB of free disk, 4000 MB are needed: make room, or set HASHTIDE_HOME to another disk"
 }
 
-install_packages() {
+install_packages() { # missing_packages, or another list of that kind
   local wanted sudo=()
-  mapfile -t wanted < <(missing_packages)
+  mapfile -t wanted < <("${1:-missing_packages}")
   [ ${#wanted[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || fail 2 "missing: ${wanted[*]}; install them by your system's package manager, then again"
   if [ "$(id -u)" != 0 ]; then
@@ -111,6 +133,19 @@ install_packages() {
   say "installing Debian packages: ${wanted[*]}"
   logged packages "${sudo[@]}" apt-get update -q
   logged packages "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${wanted[@]}"
+}
+
+unpack_prometheus() { # for tests; installed, it would be a service that listens to every network
+  local part=$HASHTIDE_HOME/prometheus.part sudo=()
+  command -v apt-get >/dev/null || fail 2 "missing: prometheus; put it and promtool on the PATH, then again"
+  [ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null || sudo=(sudo)
+  say "unpacking Debian's prometheus"
+  rm -rf "$part"
+  mkdir -p "$part"
+  if [ "$(id -u)" = 0 ] || [ ${#sudo[@]} -gt 0 ]; then logged prometheus "${sudo[@]}" apt-get update -q; fi
+  (cd "$part" && logged prometheus apt-get download -q prometheus && logged prometheus dpkg-deb -x prometheus_*.deb .)
+  rm -rf "${HASHTIDE_HOME:?}/prometheus" "$part"/*.deb
+  mv "$part" "$HASHTIDE_HOME/prometheus"
 }
 
 install_uv() {
@@ -141,7 +176,7 @@ install_env() { # name
 
 install_jars() { # name of a profile
   local part=$HASHTIDE_HOME/jars/$1.part
-  has_maven || install_packages
+  has_maven || install_packages missing_maven
   say "resolving the jars of $1 by Maven"
   rm -rf "$part"
   mkdir -p "$part"

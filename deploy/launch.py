@@ -19,11 +19,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from deploy import artifact, desired, restart_policy, submit
+from deploy import artifact, desired, engines, restart_policy, submit
 from deploy.artifact import Release
 from deploy.config import Cluster
 from deploy.errors import BadUse, Refused, TimedOut
 from deploy.outages import Noticed
+from deploy.spec import CLASSIC
 from deploy.spec import StreamSpec as StreamSpec
 from deploy.yarn import LIVE, Application
 from spark_apps import generations
@@ -197,7 +198,7 @@ class Launcher:
         if not self.hdfs.create_exclusive(paths.epoch(epoch), intent):
             return None
         tag = launch_tag(launch_id)
-        job = submit.Job("stream", f"hashtide {spec.stream} e{epoch}", spec.queue or self.cluster.yarn.stream_queue,
+        job = submit.Job(spec.kind, f"hashtide {spec.stream} e{epoch}", spec.queue or self.cluster.yarn.stream_queue,
                          (stream_tag(spec.stream), epoch_tag(spec.stream, epoch), tag),
                          spec.args(self.cluster.root, generation, epoch), release,
                          spec.executors, spec.executor_memory)
@@ -219,8 +220,10 @@ class Launcher:
         """The generation, and what its driver's fingerprint depends on. Damaged, or Refused, where a driver would come
         upon damage or mix results; what should run is parked then: each try would find the same."""
         try:
+            if spec.engine == CLASSIC:   # which looks after its checkpoints itself
+                return engines.check(self._generation(spec, paths), spec), {}
             self.examine(self.hdfs, paths)
-            generation = self._generation(spec, paths)
+            generation = engines.check(self._generation(spec, paths), spec)
             return generation, self._preflight(spec, generation)
         except Refused as error:
             parked = {"state": "parked", "who": "launch", "why": str(error), "time_ms": self.now_ms()}
@@ -237,7 +240,7 @@ class Launcher:
 
     def _before_upgrade(self, paths: StreamPaths, epoch: int, release: Release) -> None:
         before = (self.hdfs.read_json(paths.epoch(epoch - 1)) or {}).get("release")
-        if before and before != release.version:
+        if before and before != release.version and engines.of(self.hdfs, paths) != CLASSIC:
             from deploy.checkpoints import savepoint  # which needs the launcher itself
 
             savepoint.before_upgrade(self, paths.stream, release.version, epoch)
@@ -251,7 +254,8 @@ class Launcher:
         """The newest one; its shuffle partitions hold for the life of its checkpoint."""
         if not generations.numbers(self.hdfs, paths.generations):
             self.hdfs.create_exclusive(paths.generation(1), {
-                "parent": None, "shuffle_partitions": self.cores(spec), "time_ms": self.now_ms()})
+                "parent": None, "shuffle_partitions": self.cores(spec), "time_ms": self.now_ms(),
+                "engine": spec.engine, "checkpoint_root": self.cluster.spark.checkpoint_root})
         found = generations.newest(self.hdfs, paths) or Generation(1)
         return replace(found, shuffle_partitions=found.shuffle_partitions or self.cores(spec))
 

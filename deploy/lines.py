@@ -14,6 +14,11 @@ def safe(form: str) -> str:
                    else c for c in form)
 
 
+def tag_key(typed: str) -> str:
+    """What a person typed for a tag, as the counts spell it (spark_apps.transforms.hashtags.key)."""
+    return unicodedata.normalize("NFKC", typed.lstrip("#＃")).casefold()
+
+
 def columns(form: str) -> int:
     """Cells a terminal needs for it."""
     return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else

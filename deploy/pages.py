@@ -11,7 +11,7 @@ from spark_apps.contract import StreamPaths
 def of(cluster: Cluster, stream: str, app: Application, generation: int = 0) -> dict[str, str]:
     """{"page", "spark_ui", "logs", "checkpoint"}: the first ResourceManager's and NameNode's, a standby redirects.
 
-    `generation`: 0 where it is not known; the page then lists the checkpoints of all.
+    `generation`: 0 where it is not known; the page then lists the checkpoints of all that are in HDFS.
     """
     rm, paths = cluster.yarn.resourcemanagers[0], StreamPaths(stream, cluster.root)
     page = f"{rm}/cluster/app/{quote(app.id, safe='')}"

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from deploy import artifact
+from deploy.alerts import cluster_directory
 from deploy.config import Cluster
 from deploy.errors import HashtideError, Unreachable
 from deploy.hdfs import Client
@@ -18,9 +19,9 @@ def directories(cluster: Cluster, stream: str) -> dict[str, str]:
     paths = StreamPaths(stream, cluster.root)
     private = [
         paths.base, f"{paths.base}/checkpoint", paths.control, paths.epochs, paths.generations,
-        fingerprint.directory(paths), f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts,
+        fingerprint.directory(paths), paths.alerts, f"{paths.control}/stop", f"{paths.control}/kill", paths.restarts,
         paths.savepoints, f"{paths.base}/savepoint", paths.progress, paths.gaps, paths.batches, f"{paths.base}/tables",
-        paths.landing, paths.throughs, paths.quarantine, paths.archive]
+        paths.landing, paths.throughs, paths.quarantine, paths.archive, cluster_directory(cluster.root)]
     shared = [cluster.root, *(f"{cluster.root}/{name}" for name in ("streams", "landing", "quarantine", "archive")),
               releases(cluster.root)]
     return {**dict.fromkeys(shared, SHARED), **dict.fromkeys(private, PRIVATE)}

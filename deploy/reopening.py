@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import artifact, checkpoints, desired, lease, supervisor
+from deploy import artifact, checkpoints, desired, engines, lease, supervisor
 from deploy.checkpoints import points
 from deploy.errors import BadUse, HashtideError, Refused
 from deploy.holding import Event
@@ -36,6 +36,7 @@ _RENEW_S = 15.0
 def plan(tools: Launcher, wish: Request) -> str:
     """What will happen, in words. BadUse, Refused where the point or the release is not there, or is damaged."""
     stream, paths = wish.spec.stream, StreamPaths(wish.spec.stream, tools.cluster.root)
+    engines.only_structured(tools.hdfs, paths, f"mode {wish.mode}")
     if wish.spec.release:
         artifact.find(tools.hdfs, wish.spec.release, tools.cluster.root)
     if wish.mode != SAVEPOINT:

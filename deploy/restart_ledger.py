@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from deploy import desired, launch
 from deploy.errors import HashtideError
@@ -21,6 +22,8 @@ from spark_apps.generations import Generation
 
 #: Clocks of writers and NameNode may differ by so much.
 _SKEW_MS = 10 * 60_000
+#: Files whose commits are kept in memory: 30 days of one stream, or a few days of several.
+_HOURS = 800
 _BATCHES = re.compile(r"g\d+-(\d+)\.a(\d+)-(\d{4}-\d{2}-\d{2}T\d{2})\.jsonl")
 
 
@@ -123,12 +126,20 @@ def commits(hdfs: launch.Files, paths: StreamPaths, since_ms: int) -> Iterator[C
         match = _BATCHES.fullmatch(name)
         if not match or parse_hour(match[3]) < since_ms - 2 * HOUR_MS:
             continue
-        for line in (hdfs.read(f"{paths.batches}/{name}") or b"").splitlines():
-            try:
-                said = json.loads(line)
-                yield Commit(int(said["commit_ms"]), int(match[1]), int(match[2]), int(said["batch_id"]))
-            except (ValueError, KeyError, TypeError):
-                continue   # a line of an earlier format
+        yield from _told(hdfs.read(f"{paths.batches}/{name}") or b"", int(match[1]), int(match[2]))
+
+
+@lru_cache(_HOURS)
+def _told(data: bytes, epoch: int, attempt: int) -> tuple[Commit, ...]:
+    """Whoever keeps what is over, as the page does, pays for it once."""
+    found = []
+    for line in data.splitlines():
+        try:
+            said = json.loads(line)
+            found.append(Commit(int(said["commit_ms"]), epoch, attempt, int(said["batch_id"])))
+        except (ValueError, KeyError, TypeError):
+            continue   # a line of an earlier format
+    return tuple(found)
 
 
 def arrivals(hdfs: launch.Files, paths: StreamPaths) -> Callable[[int, int], int | None]:

@@ -57,7 +57,7 @@ _CLASSES = (
     ("bad_configuration", r"error: (argument|unrecognized|the following arguments)|exited with (status )?2\b"
                           r"|to unknown queue|non-leaf queue"
                           r"|InvalidResourceRequestException|Required (executor|AM) memory|AccessControlException"
-                          r"|Permission denied"),
+                          r"|Permission denied|AccessDeniedException|NoAuthWithAWSException|UnknownStoreException"),
 )
 
 

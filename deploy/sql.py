@@ -30,6 +30,11 @@ COLUMNS = {
     "ledger": "hour TIMESTAMPTZ, revision INTEGER, through_ms BIGINT, counts_version BIGINT, complete BOOLEAN, "
               "gap VARCHAR, lines BIGINT, counted BIGINT, duplicate BIGINT, late BIGINT, control BIGINT, "
               "pending BIGINT, quarantined MAP(VARCHAR, BIGINT), sealed_at TIMESTAMPTZ, digest VARCHAR",
+    "related": "tag VARCHAR, related VARCHAR, tweets BIGINT, support DOUBLE, confidence DOUBLE, lift DOUBLE, "
+               "from_hour TIMESTAMPTZ, to_hour TIMESTAMPTZ",
+    "graph_tags": "day DATE, tag VARCHAR, tweets BIGINT, degree BIGINT, pagerank DOUBLE, component BIGINT, "
+                  "community BIGINT",
+    "graph_links": "day DATE, tag VARCHAR, other VARCHAR, tweets BIGINT, lift DOUBLE",
 }
 EXAMPLE = "SELECT * FROM current_counts"
 VIEWS = ("current_counts", "current_rows")

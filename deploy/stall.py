@@ -31,7 +31,8 @@ def stalled(tools: Launcher, seen: Observation) -> str:
     if not quiet_too_long(seen, trigger, started, since):
         return ""
     last = int(seen.heartbeat.get("commit_ms") or 0)
-    waiting = landed_between(tools.hdfs, StreamPaths(seen.stream, tools.cluster.root), last, seen.now_ms - STALL_MS)
+    whose = str(seen.desired.get("parameters", {}).get("landing") or seen.stream)
+    waiting = landed_between(tools.hdfs, StreamPaths(whose, tools.cluster.root), last, seen.now_ms - STALL_MS)
     if not waiting:
         return ""
     return f"no commit for {(seen.now_ms - max(last, started)) // 1000} s while {waiting} landed files wait"

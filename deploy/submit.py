@@ -31,6 +31,11 @@ _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", 
 #: https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/hdfs-default.xml
 _PATIENCE = {"spark.hadoop.dfs.client.retry.policy.enabled": "true",
              "spark.hadoop.dfs.client.retry.policy.spec": "1000,60,5000,120"}
+#: The same where there are two NameNodes. The policy above would try the one whose host is gone for those 11 minutes
+#: before it asks the other: with it a driver and its spark-submit stood still after a power cut. So each failure goes
+#: to the other at once, for at least as long.
+_PATIENCE_OF_TWO = {"spark.hadoop.dfs.client.failover.max.attempts": "150",
+                    "spark.hadoop.dfs.client.failover.sleep.max.millis": "5000"}
 
 
 class SubmitFailed(HashtideError):
@@ -39,7 +44,7 @@ class SubmitFailed(HashtideError):
 
 @dataclass(frozen=True)
 class Job:
-    """What one spark-submit submits; `kind` is stream or batch. 0 and "" leave its executors to the cluster file."""
+    """What one spark-submit submits; `kind`: of artifact.MAINS. 0 and "" leave its executors to the cluster file."""
 
     kind: str
     name: str
@@ -65,7 +70,8 @@ def build_command(cluster: Cluster, job: Job) -> list[str]:
         "spark.pyspark.python": spark.python,
         "spark.yarn.appMasterEnv.PYSPARK_PYTHON": spark.python,
         "spark.executorEnv.PYTHONHASHSEED": "0",
-        **_PATIENCE, **libraries(cluster), **_attempts(cluster, job.kind), **_jvm(spark.driver_memory, executor_memory),
+        **patience(cluster), **libraries(cluster), **_attempts(cluster, job.kind),
+        **_jvm(spark.driver_memory, executor_memory),
         **spark.conf, **_of_job(job),
     }
     command = [spark.submit, "--master", "yarn", "--deploy-mode", "cluster"]
@@ -83,6 +89,10 @@ def _of_job(job: Job) -> dict[str, str]:
             "spark.yarn.submit.waitAppCompletion": "false", **{key: value for key, value in asked.items() if value}}
 
 
+def patience(cluster: Cluster) -> dict[str, str]:
+    return _PATIENCE if len(cluster.hdfs.webhdfs) < 2 else _PATIENCE_OF_TWO
+
+
 def libraries(cluster: Cluster) -> dict[str, str]:
     jars = cluster.spark.yarn_jars
     conf = {"spark.jars": cluster.spark.jars} if cluster.spark.jars else {}
@@ -93,7 +103,7 @@ def libraries(cluster: Cluster) -> dict[str, str]:
 
 def _attempts(cluster: Cluster, kind: str) -> dict[str, str]:
     """A stream's driver is started again by YARN first; a batch is repeated by its DAG, which reads its result."""
-    if kind == "batch":
+    if kind not in ("stream", "classic"):
         return {"spark.yarn.maxAppAttempts": "1"}
     return {
         "spark.yarn.maxAppAttempts": str(cluster.yarn.max_app_attempts),

@@ -26,7 +26,7 @@ def ask(tools: Launcher, spec: StreamSpec, who: str = "", why: str = "",
         if unless(before):
             return None
         since = before.get("since_ms") if before.get("state") == "running" else None
-        return {"state": "running", "parameters": asdict(spec), "release": spec.release, "engine": "structured",
+        return {"state": "running", "parameters": asdict(spec), "release": spec.release, "engine": spec.engine,
                 "since_ms": since or tools.now_ms(), "who": who, "why": why, "time_ms": tools.now_ms()}
 
     number, before = desired.change(tools.hdfs, paths, running)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+from deploy import tickets
 from deploy.config import Cluster
 from deploy.errors import Unreachable
 from deploy.top import Asked, Top, look
@@ -52,6 +53,7 @@ class Tables:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
+        tickets.prepare(self.cluster)
         if self.cluster.hdfs.user:
             os.environ.setdefault("HADOOP_USER_NAME", self.cluster.hdfs.user)
         if self.cluster.spark.hadoop_conf_dir:
@@ -66,8 +68,8 @@ class Tables:
                               "see `deploy/hashtide status`") from None
 
     def sealed(self, hours: tuple[int, int] | None = None) -> dict[int, dict[str, Any]]:
-        """Ledger rows by hour (ms): revision, through_ms, counts_version, complete."""
-        columns = ["hour", "revision", "through_ms", "counts_version", "complete"]
+        """Ledger rows by hour (ms): revision, through_ms, counts_version, complete, gap."""
+        columns = ["hour", "revision", "through_ms", "counts_version", "complete", "gap"]
         return {_ms(row["hour"]): row for row in self.rows("ledger", columns, hours)}
 
     def reading(self) -> Reading:
@@ -137,14 +139,15 @@ class Reading:
             self._sealed = {_ms(row["hour"]): int(row["revision"]) for row in rows}
         return self._sealed
 
-    def current(self, columns: list[str], spans: Sequence[tuple[int, int]]) -> Any:
+    def current(self, columns: list[str], spans: Sequence[tuple[int, int]],
+                tags: Sequence[str] | None = None) -> Any:
         """An Arrow table of what counts now in these [from, to) ms, increments not added up; only their hours are read.
 
-        The spans have to lie apart.
+        The spans have to lie apart. Of some tags alone, where they are named.
         """
         import pyarrow as pa
 
-        parts = [self._read(table, columns, spans) for table in ("counts", "counts_live")]
+        parts = [self._read(table, columns, spans, tags) for table in ("counts", "counts_live")]
         found = [part for part in parts if part is not None]
         if found:
             return pa.concat_tables(found, promote_options="permissive")
@@ -152,13 +155,15 @@ class Reading:
                  "authors": pa.binary()}
         return pa.table({name: pa.array([], types.get(name, pa.int64())) for name in columns})
 
-    def _read(self, table: str, columns: list[str], spans: Sequence[tuple[int, int]]) -> Any:
+    def _read(self, table: str, columns: list[str], spans: Sequence[tuple[int, int]],
+              tags: Sequence[str] | None) -> Any:
         filters = []
         for from_ms, to_ms in spans:
             hours = [_instant(at) for at in hours_of(from_ms, to_ms) if (at in self.sealed()) == (table == "counts")]
             if hours:
                 filters.append([("hour", "in", hours), ("window_start", ">=", _instant(from_ms)),
-                                ("window_start", "<", _instant(to_ms))])
+                                ("window_start", "<", _instant(to_ms)),
+                                *([("tag", "in", list(tags))] if tags is not None else [])])
         if table not in self._opened:
             self._opened[table] = self._tables.open_table(table) if filters else None
         opened = self._opened[table]

@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deploy import gaps, landed
 from deploy.rollup import Tally, earlier, most_frequent
+from deploy.spans import Span
 from deploy.trending import Trending, trending
 from spark_apps.contract import ALL_TWEETS, MEASURES, MINUTE_MS
 from spark_apps.windows import Trend, Windows, hours_of
@@ -76,7 +78,7 @@ def look(tables: Tables, now_ms: int, asked: Asked) -> Top | None:
         return None
     from_ms, to_ms = (asked.windows.with_minute(newest) if asked.at_ms is None else asked.windows.ended(asked.at_ms))
     reading = tables.reading()
-    now = tallies(reading, from_ms, to_ms)
+    now = tallies(reading, from_ms, to_ms, None if asked.trend else asked.k)
     total = now[ALL_TWEETS].tweets if ALL_TWEETS in now else 0
     tags: Any = _frequent(now, asked.k) if asked.trend is None else _trending(reading, now, asked.trend, to_ms, asked.k)
     revisions = {at: reading.sealed()[at] for at in hours_of(from_ms, to_ms) if at in reading.sealed()}
@@ -107,9 +109,12 @@ def _trending(reading: Reading, now: dict[str, Tally], trend: Trend, to_ms: int,
     return trending(now, previous, earlier(minutes, trend, to_ms), k)
 
 
-def tallies(reading: Reading, from_ms: int, to_ms: int) -> dict[str, Tally]:
-    """As rollup.tally, with the sums by Arrow, and the sketches of a tag only where somebody reads them."""
-    found = reading.current(["tag", "form", *MEASURES, "authors"], [(from_ms, to_ms)])
+def tallies(reading: Reading, from_ms: int, to_ms: int, most: int | None = None) -> dict[str, Tally]:
+    """As rollup.tally, with the sums by Arrow, and the sketches of a tag only where somebody reads them.
+
+    `most`: authors are asked for of so many tags at most, the most frequent ones.
+    """
+    found = reading.current(["tag", "form", *MEASURES], [(from_ms, to_ms)])
     summed = found.group_by(["tag", "form"]).aggregate([(name, "sum") for name in MEASURES])
     out: dict[str, Tally] = defaultdict(Tally)
     for tag, form, *measures in zip(*(summed[name].to_pylist() for name in
@@ -117,19 +122,46 @@ def tallies(reading: Reading, from_ms: int, to_ms: int) -> dict[str, Tally]:
         mine = out[tag]
         mine.forms[form] += measures[0]
         mine.measures = [a + b for a, b in zip(mine.measures, measures, strict=True)]
-    lists = found.select(["tag", "authors"]).group_by("tag").aggregate([("authors", "list")]).combine_chunks()
-    for at, tag in enumerate(lists["tag"].to_pylist()):
-        out[tag].sketches = _Sketches(lists["authors_list"], at)
+    names = None if most is None else [tag for tag, _ in most_frequent(out, most)]
+    sketches = _AllSketches(reading, (from_ms, to_ms), names)
+    for tag, mine in out.items():
+        mine.sketches = _Sketches(sketches, tag)
     return dict(out)
+
+
+class _AllSketches:
+    """Of a window. They are read and put in the order of tags once, and only where somebody asks: to group a day's by
+    tag took longer than all else."""
+
+    def __init__(self, reading: Reading, window: Span, names: Sequence[str] | None) -> None:
+        self._reading, self._window, self._names = reading, window, names
+
+    @cached_property
+    def _sorted(self) -> tuple[dict[str, int], Any, Any]:
+        """The number of each tag, the sketches by it, and where those of each number end."""
+        import numpy as np
+        import pyarrow as pa
+
+        rows = self._reading.current(["tag", "authors"], [self._window], self._names)
+        tags = rows["tag"].combine_chunks().dictionary_encode()
+        codes = tags.indices.to_numpy()
+        ends = np.cumsum(np.bincount(codes, minlength=len(tags.dictionary)))
+        ordered = rows["authors"].combine_chunks().take(pa.array(np.argsort(codes, kind="stable")))
+        return {tag: n for n, tag in enumerate(tags.dictionary.to_pylist())}, ordered, ends
+
+    def of(self, tag: str) -> list[bytes]:
+        numbers, ordered, ends = self._sorted
+        begin = ends[numbers[tag] - 1] if numbers[tag] else 0
+        return [one for one in ordered.slice(begin, ends[numbers[tag]] - begin).to_pylist() if one is not None]
 
 
 @dataclass(frozen=True)
 class _Sketches(Sequence[bytes]):
-    column: Any
-    at: int
+    all: _AllSketches
+    tag: str
 
     def __iter__(self) -> Iterator[bytes]:
-        return (one for one in self.column[self.at].as_py() if one is not None)
+        return iter(self.all.of(self.tag))
 
     def __getitem__(self, index: Any) -> Any:
         return list(self)[index]

@@ -10,9 +10,11 @@ from typing import Any
 
 import requests
 
+from deploy import tickets
 from deploy.config import Cluster
 from deploy.errors import HashtideError, Unreachable
 from spark_apps.contract import check_stream, epoch_tag
+from spark_apps.kerberos import TicketError
 
 TIMEOUTS = (3, 20)
 
@@ -70,9 +72,8 @@ class Client:
     def __init__(self, cluster: Cluster) -> None:
         self.urls = list(cluster.yarn.resourcemanagers)
         self.user = cluster.hdfs.user
-        self._http = requests.Session()
-        self._http.trust_env = False
-        self._http.params = {"user.name": self.user} if self.user else {}
+        self._cluster = cluster
+        self._http = tickets.session(cluster)
 
     # raw endpoints
 
@@ -88,6 +89,10 @@ class Client:
             except requests.RequestException as error:
                 said.append(f"{url} {type(error).__name__}")
                 continue
+            except TicketError as error:
+                raise tickets.of(error, self._cluster) from None
+            if answer.status_code == 401:
+                raise tickets.lacking(f"YARN at {url}")
             # A standby answers 307 to the active one, or that there is none in plain text; an RM that is starting 503.
             if 300 <= answer.status_code < 400 or answer.status_code >= 500 or (answer.ok and not _is_json(answer)):
                 said.append(f"{url} answered {answer.status_code}{'' if _is_json(answer) else ' and no JSON'}")

@@ -8,19 +8,22 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from spark_apps.landing_file import LANDING_FILE_PATTERN as LANDING_FILE_PATTERN
+from spark_apps.landing_file import LandingFile as LandingFile
+
 SCHEMA_VERSION = 1
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 # A stream's name goes into YARN tags (which YARN lower-cases), paths and DAG parameters. No hyphen: the tags
 # hashtide-<stream> and hashtide-<stream>-e<epoch> of two streams could otherwise collide.
-STREAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-# The longest a landing file may span; it never spans two hours either.
-MAX_FILE_SPAN_MS = 10_000
+STREAM_NAME = SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MAX_FILE_SPAN_MS = 10_000   # of a landing file, which never spans two hours either
 
-TABLES = ("counts_live", "counts", "fates", "ledger")
+TABLES = ("counts_live", "counts", "fates", "ledger", "related", "graph_tags", "graph_links")
+CLASSIC_TABLES = ("classic_batches", "classic_totals", "classic_windows")   # of spark_apps.classic
 
 #: The tag that stands for all tweets of a minute.
 ALL_TWEETS = ""
@@ -49,6 +52,7 @@ class StreamPaths:
 
     stream: str
     root: str = "/hashtide"
+    checkpoint_root: str = ""   # s3a://bucket/prefix: before the path of each checkpoint, and of nothing else
 
     def __post_init__(self) -> None:
         check_stream(self.stream)
@@ -59,7 +63,7 @@ class StreamPaths:
         return f"{self.root}/streams/{self.stream}"
 
     def checkpoint(self, generation: int) -> str:
-        return f"{self.base}/checkpoint/{generation_name(generation)}"
+        return f"{self.checkpoint_root}{self.base}/checkpoint/{generation_name(generation)}"
 
     @property
     def control(self) -> str:
@@ -146,6 +150,11 @@ class StreamPaths:
         return f"{self.holders}/{number:06d}.json"
 
     @property
+    def alerts(self) -> str:
+        """What was found and told, by exclusive create: deploy.alerts.book has its files."""
+        return f"{self.control}/alerts"
+
+    @property
     def progress(self) -> str:
         return f"{self.base}/progress"
 
@@ -189,12 +198,25 @@ class StreamPaths:
         return f"{self.progress}/seal/late.json"
 
     @property
+    def related_result(self) -> str:
+        """What the newest run of hashtag_related learnt from which hours, and how well it foretells others."""
+        return f"{self.progress}/related.json"
+
+    def graph_result(self, day: str) -> str:
+        """What the newest run of hashtag_graph found of this day, as 2026-03-01."""
+        return f"{self.progress}/graph/{day}.json"
+
+    def scratch(self, application: str) -> str:
+        """What an application puts down for itself, and takes away at its end."""
+        return f"{self.root}/scratch/{self.stream}/{application}"
+
+    @property
     def gaps(self) -> str:
         """One file a gap of the ingest service, <start_ms>-<source>.json, replaced while it may change."""
         return f"{self.base}/gaps"
 
     def table(self, name: str) -> str:
-        if name not in TABLES:
+        if name not in (*TABLES, *CLASSIC_TABLES):
             raise ValueError(f"table {name!r}: expected one of {', '.join(TABLES)}")
         return f"{self.base}/tables/{name}"
 
@@ -242,43 +264,22 @@ def parse_hour(text: str) -> int:
     return int(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=timezone.utc).timestamp()) * 1000
 
 
+def day_name(ms: int) -> str:
+    """2026-03-01: a day of UTC."""
+    return f"{datetime.fromtimestamp(ms / 1000, timezone.utc):%Y-%m-%d}"
+
+
+def parse_day(text: str) -> int:
+    """The ms at which a day that `day_name` spelled begins; ValueError otherwise."""
+    return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp()) * 1000
+
+
 def releases(root: str = "/hashtide") -> str:
     return f"{root}/releases"
 
 
 def generation_name(number: int) -> str:
     return f"g{number:04d}"
-
-
-_LANDING_FILE = re.compile(r"(\d{13})-(\d{13})-([a-z][a-z0-9_]{0,39})-([0-9a-z]{1,40})\.jsonl")
-
-#: The same expression for Spark's regexp_extract on `_metadata.file_name`: groups first_ms, last_ms, source, unique.
-LANDING_FILE_PATTERN = r"^(\d{13})-(\d{13})-([a-z][a-z0-9_]{0,39})-([0-9a-z]{1,40})\.jsonl$"
-
-
-@dataclass(frozen=True)
-class LandingFile:
-    """Arrival and source of the lines of one immutable landing file, as its name tells them.
-
-    `last_ms` counts as the arrival of all its lines. A line is a record's bytes as received and one \\n.
-    """
-
-    first_ms: int
-    last_ms: int
-    source: str
-    unique: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.first_ms:013d}-{self.last_ms:013d}-{self.source}-{self.unique}.jsonl"
-
-    @classmethod
-    def parse(cls, name: str) -> LandingFile:
-        """ValueError where the name is not one of ours."""
-        match = _LANDING_FILE.fullmatch(name)
-        if not match:
-            raise ValueError(f"landing file {name!r}: expected <first_ms>-<last_ms>-<source>-<unique>.jsonl")
-        return cls(int(match[1]), int(match[2]), match[3], match[4])
 
 
 def stream_tag(stream: str) -> str:

@@ -2,6 +2,7 @@
 
     late           the stream dropped the tweet as older than its watermark
     other_version  the stream counted another copy of the tweet than the seal: it came first
+    purged         the tweet was purged after the stream had counted it
     seam           a copy came on either side of a fresh start, and each side counted one
     incomplete     the stream has not taken the line, or the seal had not
     unexplained    anything else
@@ -12,12 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from spark_apps.contract import ALL_TWEETS, MEASURES
 
-LATE, OTHER_VERSION, SEAM, INCOMPLETE, UNEXPLAINED = "late", "other_version", "seam", "incomplete", "unexplained"
-REASONS = (LATE, OTHER_VERSION, SEAM, INCOMPLETE, UNEXPLAINED)
+LATE, OTHER_VERSION, PURGED, SEAM, INCOMPLETE = "late", "other_version", "purged", "seam", "incomplete"
+UNEXPLAINED = "unexplained"
+REASONS = (LATE, OTHER_VERSION, PURGED, SEAM, INCOMPLETE, UNEXPLAINED)
 KINDS = ("original", "retweet", "quote", "reply")
 #: How many ids of a reason are kept for a row; the number of tweets tells of the others.
 MAX_IDS = 100
@@ -90,8 +93,10 @@ class Difference:
         return UNEXPLAINED not in self.reasons
 
 
-def explain(rows: Iterable[Row], causes: Iterable[Cause], copies: Iterable[Copy] = ()) -> list[Difference]:
-    """Each row with its reasons; the unexplained first."""
+def explain(rows: Iterable[Row], causes: Iterable[Cause], copies: Iterable[Copy] = (),
+            purged: Mapping[Key, Vector] = MappingProxyType({})) -> list[Difference]:
+    """Each row with its reasons; the unexplained first. `purged`: what counted of a row's tweets that are gone; whether
+    the stream had counted one of them too, nobody can tell any more."""
     found = sorted(rows, key=lambda row: row.key)
     # Rows that are equal count too: no choice may explain one row by spoiling another.
     left: dict[Key, Vector] = defaultdict(lambda: ZERO, {row.key: minus(row.live, row.fresh) for row in found})
@@ -99,6 +104,11 @@ def explain(rows: Iterable[Row], causes: Iterable[Cause], copies: Iterable[Copy]
     for cause in causes:
         left[cause.key] = minus(left[cause.key], cause.delta)
         _tell(told[cause.key], cause.reason, cause.tweets, cause.ids)
+    for key, gone in purged.items():
+        more = tuple(min(max(a, 0), b) for a, b in zip(left[key], gone, strict=True))
+        if any(more):
+            left[key] = minus(left[key], more)
+            _tell(told[key], PURGED, more[0], ())
     for identity, (reason, delta) in choose(choices(copies), left):
         for key, vector in delta.items():
             if any(vector):

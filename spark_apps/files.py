@@ -1,4 +1,7 @@
-"""Small files in HDFS by the driver's own Hadoop client, which knows fail-over and Kerberos as Spark does."""
+"""Small files in HDFS by the driver's own Hadoop client, which knows fail-over and Kerberos as Spark does.
+
+What is elsewhere, as a checkpoint on S3, is read and listed here, and written by Spark alone.
+"""
 from __future__ import annotations
 
 import json
@@ -16,13 +19,14 @@ _EXISTS = ("FileAlreadyExistsException", "AlreadyBeingCreatedException", "Recove
 
 
 class Files:
-    """Paths without scheme are those of fs.defaultFS. Errors are py4j's, with Hadoop's exception inside."""
+    """Paths without scheme are those of fs.defaultFS, others their own file system's. Errors are py4j's, with Hadoop's
+    exception inside."""
 
     def __init__(self, spark: SparkSession, example: str) -> None:
         """`example`: any path of the file system that is meant."""
         jvm: Any = spark.sparkContext._jvm
         self._jvm, self._hadoop = jvm, jvm.org.apache.hadoop.fs
-        conf = spark._jsc.hadoopConfiguration()
+        self._conf = conf = spark._jsc.hadoopConfiguration()
         self._fs = self._hadoop.Path(example).getFileSystem(conf)
         self._context = self._hadoop.FileContext.getFileContext(self._fs.getUri(), conf)
         rename = getattr(self._hadoop, "Options$Rename")
@@ -37,7 +41,7 @@ class Files:
 
     def read(self, path: str) -> bytes | None:
         try:
-            stream = self._fs.open(self._path(path))
+            stream = self._of(path).open(self._path(path))
         except Py4JJavaError as error:
             if reason(error)[0] == "FileNotFoundException":
                 return None
@@ -71,15 +75,36 @@ class Files:
     def list(self, path: str) -> list[str]:
         """Names in the directory, sorted; none where it does not exist."""
         try:
-            found = self._fs.listStatus(self._path(path))
+            found = self._of(path).listStatus(self._path(path))
         except Py4JJavaError as error:
             if reason(error)[0] == "FileNotFoundException":
                 return []
             raise
         return sorted(status.getPath().getName() for status in found)
 
+    def changed(self, path: str) -> dict[str, int]:
+        """When each entry of a directory changed last (ms); none where it does not exist."""
+        try:
+            found = self._fs.listStatus(self._path(path))
+        except Py4JJavaError as error:
+            if reason(error)[0] == "FileNotFoundException":
+                return {}
+            raise
+        return {status.getPath().getName(): int(status.getModificationTime()) for status in found}
+
+    def remove(self, path: str) -> None:
+        """With all below it; nothing where it does not exist."""
+        self._fs.delete(self._path(path), True)
+
     def exists(self, path: str) -> bool:
-        return bool(self._fs.exists(self._path(path)))
+        return bool(self._of(path).exists(self._path(path)))
+
+    def delete(self, path: str) -> None:
+        """With all that is below it; nothing where it does not exist."""
+        self._fs.delete(self._path(path), True)
+
+    def _of(self, path: str) -> Any:
+        return self._path(path).getFileSystem(self._conf) if "://" in path else self._fs
 
     def _path(self, path: str) -> Any:
         return self._hadoop.Path(path)

@@ -22,7 +22,7 @@ from spark_apps.contract import (
 )
 from spark_apps.drift import INCOMPLETE, KINDS, LATE, MAX_IDS, OTHER_VERSION, SEAM, Cause, Copy
 from spark_apps.files import Files
-from spark_apps.generations import ancestry, kept, numberings
+from spark_apps.generations import ancestry, checkpoint, kept, numberings
 from spark_apps.seal import AHEAD_MS, HORIZON_MS
 from spark_apps.taken import Batch, Take, batch_of_line, batch_of_offsets, log_files, take_of, takes
 
@@ -42,13 +42,15 @@ class History:
     kept: dict[int, int | None]     # last batch by generation, the newest first
     committed: int                  # -1 before the first
     numberings: tuple[tuple[int, ...], ...]   # generations whose batches are numbered as one, all the newest first
+    checkpoints: dict[int, str]     # by generation
 
     @classmethod
     def read(cls, spark: SparkSession, files: Files, paths: StreamPaths) -> History:
         line = ancestry(files, paths)
         parts = tuple(tuple(one.number for one in part) for part in numberings(line))
-        commits = _numbers(files, f"{paths.checkpoint(line[0].number)}/commits")
-        return cls(spark, files, paths, kept(line), max(commits, default=-1), parts)
+        where = {one.number: checkpoint(paths, one) for one in line}
+        commits = _numbers(files, f"{where[line[0].number]}/commits")
+        return cls(spark, files, paths, kept(line), max(commits, default=-1), parts, where)
 
     @property
     def generation(self) -> int:
@@ -79,7 +81,7 @@ class History:
 
     def _entries(self, hour: int, generation: int) -> list[Any]:
         """Landing files and their entries in the source's log."""
-        directory = f"{self.paths.checkpoint(generation)}/sources/0"
+        directory = f"{self.checkpoints[generation]}/sources/0"
         names = log_files(self.files.list(directory))
         if not names:
             return []
@@ -104,7 +106,7 @@ class History:
             lines = self.spark.read.schema(_LINE).json(mine).collect() if mine else []
             told = (batch_of_line(line.asDict()) for line in lines)
             known |= {number: batch for number, batch in filter(None, told) if last is None or number <= last}
-        offsets = f"{self.paths.checkpoint(generations[0])}/offsets"
+        offsets = f"{self.checkpoints[generations[0]]}/offsets"
         for number in (number for number in _numbers(self.files, offsets) if number <= through):
             if batch := batch_of_offsets((self.files.read(f"{offsets}/{number}") or b"").decode()):
                 known[number] = batch

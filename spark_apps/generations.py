@@ -1,10 +1,15 @@
 """Generations of a stream: which one goes on, and what of those before it counts. Imports nothing heavy."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from spark_apps.contract import StreamPaths, parse_hour
+
+#: Where Spark may keep its checkpoints instead of HDFS, and words for it. No user, no password: it stands in argv.
+CHECKPOINT_ROOT = (re.compile(r"s3a://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w-][\w.-]*)*"),
+                   "s3a://bucket or s3a://bucket/prefix")
 
 
 class Files(Protocol):
@@ -22,6 +27,8 @@ class Generation:
     parent, through_batch: the generation it came from, and the last batch of it that counts; None and -1 without.
     from_hour: its driver takes no landing file that arrived before this hour (ms); None where it takes all.
     fresh: it began with an empty checkpoint, so its batches have numbers of their own.
+    engine: whose checkpoints these are, structured or classic; for as long as the generation lasts.
+    checkpoint_root: the object store that has its checkpoint, as s3a://bucket/prefix; empty: HDFS. It stays there.
     """
 
     number: int
@@ -34,6 +41,8 @@ class Generation:
     who: str = ""
     why: str = ""
     time_ms: int = 0
+    engine: str = "structured"
+    checkpoint_root: str = ""
 
     @classmethod
     def of(cls, number: int, made: dict[str, Any]) -> Generation:
@@ -42,7 +51,13 @@ class Generation:
                    -1 if parent is None else int(made.get("through_batch", -1)), str(made.get("savepoint") or ""),
                    int(made.get("shuffle_partitions") or 0), parse_hour(hour) if hour else None,
                    bool(made.get("fresh")), str(made.get("who") or ""), str(made.get("why") or ""),
-                   int(made.get("time_ms") or 0))
+                   int(made.get("time_ms") or 0), str(made.get("engine") or "structured"),
+                   str(made.get("checkpoint_root") or ""))
+
+
+def checkpoint(paths: StreamPaths, generation: Generation) -> str:
+    """Wherever it is."""
+    return replace(paths, checkpoint_root=generation.checkpoint_root).checkpoint(generation.number)
 
 
 def numbers(files: Files, directory: str) -> list[int]:

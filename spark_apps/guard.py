@@ -14,6 +14,10 @@ from spark_apps.verdict import Judgement
 log = logging.getLogger("hashtide")
 
 
+class DamagedCheckpoint(Exception):
+    """It has less than its own drivers have told of; nothing was started."""
+
+
 class Files(generations.Files, Protocol):
     """What of spark_apps.files.Files is needed here."""
 
@@ -28,13 +32,17 @@ def check(files: Files, paths: StreamPaths, driver: tuple[int, int, int], items:
           now_ms: int) -> Judgement:
     """Writes down what is made from here on, where it differs. `driver`: generation, epoch, attempt.
 
-    IncompatibleCheckpoint where it may not go on; whoever reads its text parks the stream at once.
+    IncompatibleCheckpoint where it may not go on, DamagedCheckpoint where it was emptied, which the launch looks for in
+    HDFS alone; whoever reads their texts parks the stream at once.
     """
     number, epoch, attempt = driver
     generation = generations.opened(files, paths, number) or Generation(number)
     before, checkpoint = fingerprint.newest(files, paths, generation), paths.checkpoint(number)
     # Before its first batch there is nothing that could be mixed up.
     begun = bool(files.list(f"{checkpoint}/offsets"))
+    if not begun and any(name.startswith(f"{generation_name(number)}-") for name in files.list(paths.batches)):
+        raise DamagedCheckpoint(f"checkpoint {generation_name(number)} is damaged: {checkpoint} has no batch, and its "
+                                "drivers have told of some")
     found = verdict.judge(before.items if before else None, items) if begun else Judgement(verdict.Verdict.COMPATIBLE)
     if not found.goes_on:
         raise IncompatibleCheckpoint(f"incompatible checkpoint {generation_name(number)}: {found.line()}")

@@ -36,7 +36,7 @@ def run(spark: SparkSession, args: BatchArgs) -> None:
 
 def seal_hours(spark: SparkSession, files: Files, args: BatchArgs) -> dict[int, int]:
     """Hours that were sealed, each with its instant (ms)."""
-    sealer = Sealer(spark, files, args.paths, args.incomplete)
+    sealer = Sealer(spark, files, args.paths, args.incomplete, purged=args.purged)
     application = spark.sparkContext.applicationId
 
     def done(sealed: Sealed) -> None:

@@ -19,6 +19,7 @@ from spark_apps.contract import HOUR_MS, LandingFile, StreamPaths
 
 SUFFIX, NAMES = ".jsonl.gz", ".names"
 SEPARATOR = "\t"
+_TAB = SEPARATOR.encode()
 
 
 class Files(Protocol):
@@ -113,14 +114,14 @@ def arrival(name: str) -> float:
 
 def pack(contents: Iterable[tuple[str, bytes]]) -> bytes:
     """Landing files (name, bytes), packed. The mark of byte order that a file begins with is no part of its lines."""
+    return pack_lines((name, line) for name, data in contents for line in lines(data.removeprefix(codecs.BOM_UTF8)))
+
+
+def pack_lines(named: Iterable[tuple[str, bytes]]) -> bytes:
+    """What `unpack` gave, (name of the landing file, line), packed again."""
     packer = zlib.compressobj(wbits=31)
-    return b"".join([*(packer.compress(b"".join(_named(name, data))) for name, data in contents), packer.flush()])
-
-
-def _named(name: str, data: bytes) -> Iterator[bytes]:
-    before = (name + SEPARATOR).encode()
-    for line in lines(data.removeprefix(codecs.BOM_UTF8)):
-        yield before + line + b"\n"
+    packed = [packer.compress(b"".join((name.encode(), _TAB, line, b"\n"))) for name, line in named]
+    return b"".join([*packed, packer.flush()])
 
 
 def unpack(data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -78,6 +78,7 @@ class Reporter:
     commit_ms: int | None = None
     late: int = 0
     duplicates: int = 0
+    landing: StreamPaths | None = None           # whose landing files are counted; None: its own
     committed: int | None = None                 # the last batch before this driver's
     _beat_ms: int = 0
     _hour: int = 0
@@ -102,18 +103,21 @@ class Reporter:
         """Batches that were not seen yet count as committed now: Spark reports them right after its commit."""
         for progress in recent:
             line = batch_line(progress)
-            if line is None or line["batch_id"] <= self.last.get("batch_id", -1):
-                continue
-            self.commit_ms = self.clock.now_ms()
-            # A batch that only moves the watermark has no arrival of its own.
-            arrival_ms = line["arrival_ms"] or self.last.get("arrival_ms")
-            self.last, self._unwritten = {**line, "arrival_ms": arrival_ms, "commit_ms": self.commit_ms}, True
-            self.late += line["late"]
-            self.duplicates += line["duplicates"]
-            hour = self.commit_ms - self.commit_ms % HOUR_MS
-            if hour != self._hour:
-                self._hour, self._lines = hour, []
-            self._lines.append(json.dumps(self.last, sort_keys=True))
+            if line is not None and line["batch_id"] > self.last.get("batch_id", -1):
+                self.note(line)
+
+    def note(self, line: dict[str, Any]) -> None:
+        """A batch that has been committed now, as `batch_line` tells it."""
+        self.commit_ms = self.clock.now_ms()
+        # A batch that only moves the watermark has no arrival of its own.
+        arrival_ms = line["arrival_ms"] or self.last.get("arrival_ms")
+        self.last, self._unwritten = {**line, "arrival_ms": arrival_ms, "commit_ms": self.commit_ms}, True
+        self.late += line["late"]
+        self.duplicates += line["duplicates"]
+        hour = self.commit_ms - self.commit_ms % HOUR_MS
+        if hour != self._hour:
+            self._hour, self._lines = hour, []
+        self._lines.append(json.dumps(self.last, sort_keys=True))
 
     def beat(self, *, now: bool = False) -> None:
         """Writes the heartbeat every BEAT_MS, also while the source is idle, and the batches since the last one."""
@@ -159,7 +163,8 @@ class Reporter:
     def _backlog(self, at: int) -> dict[str, Any]:
         """Landing files of this hour and the one before that arrived after the newest line counted."""
         done = self.last.get("arrival_ms") or 0
-        waiting = [last for hour in (at - HOUR_MS, at) for name in self.files.list(self.paths.landing_hour(hour))
+        where = self.landing or self.paths
+        waiting = [last for hour in (at - HOUR_MS, at) for name in self.files.list(where.landing_hour(hour))
                    if (last := _arrival(name)) > done]
         return {"backlog_files": len(waiting), "backlog_s": (at - min(waiting)) / 1000 if waiting else 0.0}
 

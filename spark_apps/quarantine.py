@@ -5,12 +5,13 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_apps.contract import QUARANTINE_REASONS, StreamPaths
+from spark_apps.files import Files
 from spark_apps.packs import Landed
 from spark_apps.sources import read_landed
 from spark_apps.transforms.tweets import read_lines
 
 
-def write(tweets: DataFrame, found: Landed, paths: StreamPaths, hour: int) -> None:
+def write(files: Files, tweets: DataFrame, found: Landed, paths: StreamPaths, hour: int) -> None:
     """(file, fate, landing_hour, ...) -> quarantine/<stream>/dt=/hr=/ of a landing hour, instead of an earlier seal's.
 
     reason, file: strings; line: from 1 on; body: the bytes as received. The files with such lines are read once more,
@@ -19,6 +20,7 @@ def write(tweets: DataFrame, found: Landed, paths: StreamPaths, hour: int) -> No
     bad = tweets.where((F.col("landing_hour") == hour) & F.col("fate").isin(*QUARANTINE_REASONS))
     names = {row["file"] for row in bad.select("file").distinct().collect()}
     if not names:
+        files.delete(paths.quarantine_hour(hour))
         return
     numbered = read_landed(tweets.sparkSession, found.only(names.__contains__)).withColumn(
         "line", F.row_number().over(Window.partitionBy("file").orderBy("at")))

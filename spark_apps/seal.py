@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from spark_apps import quarantine, tables
+from spark_apps import purged, quarantine, tables
 from spark_apps.accounting import CONTROL, COUNTED, DUPLICATE, TWEET, Account, Fate, account, late_hours
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, MINUTE_MS, StreamPaths, hour_name
@@ -47,6 +47,7 @@ class Sealer:
     paths: StreamPaths
     gap: str = ""
     clock: Clock = Clock()
+    purged: bool = False        # keeps what the hours lose, for those who compare them with the stream later
 
     def seal(self, hours: Mapping[int, int], done: Callable[[Sealed], None]) -> None:
         """Each hour through its instant (ms by hour); landing is parsed once for all of them."""
@@ -55,7 +56,7 @@ class Sealer:
         tweets = read_landing(self.spark, found).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             for hour in sorted(hours):
-                quarantine.write(tweets, found, self.paths, hour)
+                quarantine.write(self.files, tweets, found, self.paths, hour)
                 if self.gap:
                     self._write_files(found.where, hour)
                 done(self._seal(tweets, hour, hours[hour]))
@@ -82,6 +83,8 @@ class Sealer:
             found = tables.summary(counts)
             changed = before is None or before["digest"] != found.digest
             revision = (before["revision"] if before else 0) + changed
+            if self.purged and before and changed:
+                purged.keep(self.spark, self.files, self.paths, hour, revision, counts)
             version = before["counts_version"] if before and not changed else self._write_counts(counts, hour, revision)
             self._write_fates(fates, hour)
             said = {"revision": revision, "counts_version": version, "digest": found.digest, "through_ms": through_ms}

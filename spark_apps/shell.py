@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import add, sub
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -21,18 +23,19 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from spark_apps import session, tables, transforms
-from spark_apps.contract import TABLES, StreamPaths
+from spark_apps import catalogue, examples, graph, related, session, transforms
+from spark_apps.contract import StreamPaths
 from spark_apps.files import Files
-from spark_apps.follow import counting
-from spark_apps.generations import lineage
 
 _TELLING = {
-    "spark": "the session; the tables are views of it too, as in spark.sql('SELECT * FROM counts')",
+    "spark": "the session; the tables are in its catalogue, as in spark.sql('SELECT * FROM current_counts')",
     "counts": "final counts of the sealed hours, by (window_start, tag, form)",
     "counts_live": "increments of each batch of the stream, without what a restore has undone",
     "fates": "how many lines of an hour had which fate",
     "ledger": "each sealed hour: revision, and the account of its lines",
+    "related": "which tags go together, as hashtag_related has learnt",
+    "graph_tags": "PageRank, component and community of the tags of a day, as hashtag_graph has found",
+    "graph_links": "the links between them",
     "landing": "lines as they arrived: value, file, dt, hr; landing.transform(read_lines).transform(tag) are tweets",
 }
 
@@ -51,12 +54,14 @@ def names(spark: SparkSession, paths: StreamPaths) -> dict[str, Any]:
     """What the session offers by name: `spark`, a DataFrame for each table that is there and for landing, F, T, and
     the functions of spark_apps.transforms."""
     files = Files(spark, paths.base)
-    found: dict[str, Any] = {"spark": spark, "F": F, "T": T, "paths": paths, **functions()}
-    for name in TABLES:
-        if tables.exists(spark, paths.table(name)):
-            rows = spark.read.format("delta").load(paths.table(name))
-            found[name] = rows.where(counting(lineage(files, paths))) if name == "counts_live" else rows
-            found[name].createOrReplaceTempView(name)
+    context, scratch = spark.sparkContext, paths.scratch(spark.sparkContext.applicationId)
+    found: dict[str, Any] = {"spark": spark, "F": F, "T": T, "paths": paths, "scratch": scratch, "add": add, "sub": sub,
+                             "baskets": related.baskets, "rules": related.rules, "links": graph.links,
+                             "look": graph.look, "tweets": examples.tweets, **functions(),
+                             "dstream": examples.dstream_of(context, scratch),
+                             "lineage": examples.lineage_of(context, scratch)}
+    for name in catalogue.register(spark, files, paths):
+        found[name] = spark.table(name)
     if any(name.startswith("dt=") for name in files.list(paths.landing)):
         lines = spark.read.format("text").option("lineSep", "\n").option("pathGlobFilter", "*.jsonl")
         found["landing"] = lines.load(paths.landing).select("value", F.col("_metadata.file_name").alias("file"),
@@ -75,8 +80,9 @@ def functions() -> dict[str, FunctionType]:
 def banner(spark: SparkSession, paths: StreamPaths, found: dict[str, Any]) -> str:
     lines = [f"Stream {paths.stream} at {paths.root}, Spark {spark.version} on {spark.sparkContext.master}"]
     lines += [f"  {name:<12} {text if name in found else 'nothing there yet'}" for name, text in _TELLING.items()]
-    offered = ", ".join(sorted(name for name in found if inspect.isfunction(found[name])))
-    return "\n".join([*lines, f"  F, T         pyspark.sql.functions and types; transforms: {offered}"])
+    offered = ", ".join(sorted(functions()))
+    return "\n".join([*lines, f"  F, T         pyspark.sql.functions and types; transforms: {offered}",
+                      "Each idea of this design as a line to type:", examples.banner()])
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> int:
@@ -129,22 +135,34 @@ def end(spark: SparkSession) -> None:
         gateway.proc.kill()
 
 
-def main(argv: Sequence[str]) -> int:
-    args = options(argv)
+@contextmanager
+def opened(conf: Sequence[str], name: str) -> Iterator[SparkSession]:
+    """A session of these KEY=VALUE, that leaves no process and no file behind."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, frame: sys.exit(128 + got))
     with tempfile.TemporaryDirectory(prefix="hashtide-shell-", ignore_cleanup_errors=True) as scratch:
-        settings = dict(one.split("=", 1) for one in args.conf)
-        spark = session.build("hashtide shell", {
+        settings = dict(one.split("=", 1) for one in conf)
+        spark = session.build(name, {
             "spark.local.dir": scratch, "spark.sql.warehouse.dir": f"file:{scratch}/warehouse", **settings})
         try:
             if not str(spark.sparkContext.master).startswith("local"):
                 package = Path(__file__).parent
                 spark.sparkContext.addPyFile(
                     shutil.make_archive(f"{scratch}/app", "zip", root_dir=package.parent, base_dir=package.name))
-            return run(spark, args)
+            yield spark
         finally:
             end(spark)
+
+
+def main(argv: Sequence[str]) -> int:
+    args = options(argv)
+    with opened(args.conf, "hashtide shell") as spark:
+        paths = StreamPaths(args.stream, args.root)
+        scratch = paths.scratch(spark.sparkContext.applicationId)
+        try:
+            return run(spark, args)
+        finally:
+            Files(spark, paths.base).remove(scratch)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Delta tables that a seal writes: each hour is replaced in one commit."""
+"""The Delta tables that batches write: an hour, a day or all of one is replaced in one commit."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -18,6 +18,11 @@ LEDGER = ("hour timestamp, revision int, through_ms long, counts_version long, c
           "lines long, counted long, duplicate long, late long, control long, pending long, "
           "quarantined map<string,long>, sealed_at timestamp, digest string")
 
+RELATED = ("tag string, related string, tweets long, support double, confidence double, lift double, "
+           "from_hour timestamp, to_hour timestamp")
+GRAPH_TAGS = "day date, tag string, tweets long, degree long, pagerank double, component long, community long"
+GRAPH_LINKS = "day date, tag string, other string, tweets long, lift double"
+
 
 def exists(spark: SparkSession, path: str) -> bool:
     jvm: Any = spark.sparkContext._jvm
@@ -29,11 +34,16 @@ def replace_hours(frame: DataFrame, path: str, hours: Iterable[int], by: str) ->
 
     `by`: column that the table is partitioned by; empty where it has no partitions.
     """
-    spark = frame.sparkSession
     where = ", ".join(f"timestamp_millis({hour})" for hour in hours)
+    return replace(frame, path, f"hour IN ({where})", by)
+
+
+def replace(frame: DataFrame, path: str, where: str = "", by: str = "") -> int:
+    """Puts the frame in the place of the rows of this condition, of all where it is empty; otherwise the same."""
+    spark = frame.sparkSession
     writer = frame.write.format("delta").mode("overwrite")
-    if exists(spark, path):
-        writer = writer.option("replaceWhere", f"hour IN ({where})")
+    if where and exists(spark, path):
+        writer = writer.option("replaceWhere", where)
     elif by:
         writer = writer.partitionBy(by)
     writer.save(path)

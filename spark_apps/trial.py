@@ -19,7 +19,7 @@ from spark_apps.clock import Clock
 from spark_apps.contract import LandingFile, StreamPaths
 from spark_apps.files import Files
 from spark_apps.sinks import CountsLive
-from spark_apps.transforms.identify import SNOWFLAKE_MS
+from spark_apps.snowflake import SNOWFLAKE_MS
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from spark_apps import drift, follow, tables
+from spark_apps import drift, follow, purged, tables
 from spark_apps.clock import Clock
 from spark_apps.contract import HOUR_MS, MEASURES, StreamPaths, hour_name
 from spark_apps.drift import REASONS, Difference, Row, Vector
@@ -116,7 +116,8 @@ class Verifier:
             (F.col("event_hour") == hour) & (F.col("arrival_ms") >= through_ms)).withColumn("wins", F.lit(False))
         followed = follow.follow(mine.unionByName(more), takes).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            return drift.explain(rows, follow.causes(followed), follow.unsure(followed))
+            return drift.explain(rows, follow.causes(followed), follow.unsure(followed),
+                                 purged.read(self.files, self.paths, hour))
         finally:
             followed.unpersist()
 

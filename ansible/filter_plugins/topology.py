@@ -1,7 +1,9 @@
 """What an inventory's groups make of a cluster, and what is wrong with them: pure, no host is asked."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 Groups = Mapping[str, Sequence[str]]
 
@@ -32,7 +34,25 @@ def topology_faults(groups: Groups) -> list[str]:
         faults.append(f"postgresql has {size['postgresql']} hosts: no replication is set up, leave one")
     if size.get("airflow") and not size.get("postgresql"):
         faults.append("airflow has a host and postgresql has none: put one host into postgresql")
+    if size.get("airflow", 0) > 1:
+        faults.append(f"airflow has {size['airflow']} hosts: tasks run beside their scheduler, their logs are there: "
+                      "leave one")
+    for name in ("airflow", "ingest"):
+        if size.get(name) and not size.get("spark"):
+            faults.append(f"{name} has a host and spark has none: the application's tree in HDFS is made from there; "
+                          "put a host into spark")
     return faults
+
+
+def address_of(host: Mapping[str, Any]) -> str:
+    """A host's IPv4 address, of its variables: ansible_host where that is one, else what it said of itself.
+
+    Without one its name is given: who asked for facts of some hosts only may not need it.
+    """
+    given = str(host.get("ansible_host", ""))
+    if re.fullmatch(r"\d+(\.\d+){3}", given):
+        return given
+    return str(host.get("ansible_facts", {}).get("default_ipv4", {}).get("address") or host["inventory_hostname"])
 
 
 def _count(n: int, what: str) -> str:
@@ -40,5 +60,5 @@ def _count(n: int, what: str) -> str:
 
 
 class FilterModule:
-    def filters(self) -> dict[str, Callable[[Groups], list[str]]]:
-        return {"topology_faults": topology_faults}
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"topology_faults": topology_faults, "address_of": address_of}

@@ -16,7 +16,8 @@ from spark_apps.contract import STREAM_NAME
 
 _DEFAULT = {field.name: field.default for field in fields(StreamSpec)}
 HOUR = r"^(|\d{4}-\d{2}-\d{2}T\d{2})$"
-_PARAMETERS, _RESOURCES = "Parameters", "Resources"
+DAY = r"^(|\d{4}-\d{2}-\d{2})$"
+_PARAMETERS, _RESOURCES, _CLASSIC = "Parameters", "Resources", "Engine classic"
 
 
 def stream(default: str = "hashtags") -> Param:
@@ -30,6 +31,18 @@ def release() -> Param:
 
 def hour(title: str, text: str) -> Param:
     return Param("", text, type="string", pattern=HOUR, title=title)
+
+
+def day(title: str, text: str) -> Param:
+    return Param("", text, type="string", pattern=DAY, title=title)
+
+
+def whole(title: str, text: str, default: int, most: int = 1_000_000) -> Param:
+    return Param(default, text, type="integer", minimum=1, maximum=most, title=title)
+
+
+def number(title: str, text: str, default: float) -> Param:
+    return Param(default, text, type="number", minimum=0, maximum=1_000, title=title)
 
 
 def horizons() -> dict[str, Param]:
@@ -55,6 +68,14 @@ def streaming() -> dict[str, Param]:
         "max_files": _whole("max_files", "Files a batch", "At most so many landing files in one batch"),
         "watermark_minutes": _whole("watermark_minutes", "Watermark",
                                     "Minutes that a tweet may be late, and duplicates are remembered"),
+        "engine": Param(spec.STRUCTURED, "; ".join(f"{name}: {words}" for name, words in spec.ENGINES.items()),
+                        type="string", enum=list(spec.ENGINES), title="Engine"),
+        "landing": _text("landing", "Landing of", "The stream whose tweets are counted, beside that one's own engine; "
+                         "empty: its own", section=_CLASSIC),
+        "window_seconds": _whole("window_seconds", "Window", "Whole multiple of the trigger, at least the slide",
+                                 section=_CLASSIC),
+        "slide_seconds": _whole("slide_seconds", "Slide", "Seconds between windows, a whole multiple of the trigger",
+                                section=_CLASSIC),
         "queue": Param(yarn.stream_queue, "YARN queue", type="string", enum=list(yarn.known_queues), title="Queue",
                        section=_RESOURCES),
         "executors": _whole("executors", "Executors", "Of the driver", spark.executors, _RESOURCES),

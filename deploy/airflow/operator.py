@@ -14,7 +14,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from deploy import health, holding, reopening
-from deploy.airflow import links, notifier, outcome, tools
+from deploy.airflow import links, outcome, tools
 from deploy.airflow.approval import Approval
 from deploy.airflow.trigger import StreamTrigger
 from deploy.errors import BadUse, Damaged, HashtideError, Refused, Unreachable
@@ -31,18 +31,22 @@ class HashtagStreamOperator(Approval):
     """
 
     template_fields: Sequence[str] = ("stream", "trigger_seconds", "max_files", "watermark_minutes", "release",
-                                      "yarn_queue", "executors", "executor_memory", "mode", "savepoint", "reason")
+                                      "yarn_queue", "executors", "executor_memory", "engine", "window_seconds",
+                                      "slide_seconds", "landing", "mode", "savepoint", "reason")
     operator_extra_links = (links.YarnLink(), links.SparkLink(), links.LogsLink(), links.CheckpointLink())
     ui_color = "#d7ecff"
 
     def __init__(self, *, stream: str, trigger_seconds: int | str = 10, max_files: int | str = 60,
                  watermark_minutes: int | str = 10, release: str = "", yarn_queue: str = "",
-                 executors: int | str = 0, executor_memory: str = "", mode: str = "", savepoint: str = "",
-                 reason: str = "", **kwargs: Any) -> None:
+                 executors: int | str = 0, executor_memory: str = "", engine: str = "structured",
+                 window_seconds: int | str = 300, slide_seconds: int | str = 60, landing: str = "", mode: str = "",
+                 savepoint: str = "", reason: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stream, self.release, self.reason = stream, release, reason
         self.yarn_queue = yarn_queue   # `queue` is Airflow's own, of its executor
         self.executors, self.executor_memory = executors, executor_memory
+        self.engine, self.window_seconds, self.slide_seconds = engine, window_seconds, slide_seconds
+        self.landing = landing
         self.mode, self.savepoint = mode, savepoint
         self.trigger_seconds, self.max_files, self.watermark_minutes = trigger_seconds, max_files, watermark_minutes
 
@@ -148,8 +152,6 @@ class HashtagStreamOperator(Approval):
         outcome.tell(made, context, "parked" if what == "park" else what, told)
         lines = [f"last error: {told['error']}", *(f"{name}: {text}" for name, text in told["next_steps"].items())]
         self.log.error("stream %s: %s\n%s", self.stream, reason, "\n".join(lines))
-        if what == "park":
-            self.say(made, "park", reason, f"To resume {told['next_steps']['resume']}")
         raise AirflowFailException(f"stream {self.stream}: {reason}. To resume {told['next_steps']['resume']}; to roll "
                                    "back or stop see above")
 
@@ -161,7 +163,7 @@ class HashtagStreamOperator(Approval):
         except BadUse as error:
             self.let_go(made, holder)
             raise AirflowFailException(f"stream {self.stream}: desired state: {error}") from None
-        self.say(made, "restart", reason, "Nothing to do: it is submitted again")
+        self.log.warning("stream %s: submitted again, since its application ended: %s", self.stream, reason)
         self.submit(made, spec, holder, context, put_off, reason)
 
     def submit(self, made: Launcher, spec: StreamSpec, holder: str, context: Context, put_off: int,
@@ -197,13 +199,6 @@ class HashtagStreamOperator(Approval):
         """The rendered fields, whole numbers as such."""
         raw = {name: getattr(self, name) for name in self.template_fields}
         return Request.of({**raw, "queue": self.yarn_queue, **{name: _number(raw[name]) for name in RANGES}})
-
-    def say(self, made: Launcher, kind: str, reason: str, next_step: str) -> None:
-        try:
-            epoch = holding.newest(made, self.stream)
-            notifier.notify(made, notifier.Note(self.stream, epoch, kind, reason, next_step))
-        except HashtideError as error:
-            self.log.warning("nobody was notified of the %s: %s", kind, error)
 
     def let_go(self, made: Launcher, holder: str) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from deploy import handover, health, holding, reopening
-from deploy.airflow import notifier, tools
+from deploy.airflow import tools
 from deploy.airflow.state import Published
 from deploy.errors import HashtideError, Unreachable
 from deploy.health import Health
@@ -136,9 +136,8 @@ class StreamTrigger(BaseTrigger):
             return
         why = holding.restart_before(made, seen)
         if why:
-            notifier.notify(made, notifier.Note(
-                self.stream, seen.epoch, "recovery", f"commits again after: {why}",
-                f"Nothing to do; last batch {seen.heartbeat.get('batch_id')}"))
+            self.log.warning("stream %s, epoch %s: commits again after: %s; last batch %s", self.stream, seen.epoch,
+                             why, seen.heartbeat.get("batch_id"))
         self._recovered = True
 
     async def on_kill(self) -> None:

@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from deploy import backfill, verify
 from deploy.airflow import links, tools
-from deploy.airflow.notifier import Note, notify
 from deploy.airflow.seal_operator import asker, end, link
 from deploy.airflow.seal_trigger import SealTrigger
 from deploy.errors import BadUse
@@ -47,7 +46,7 @@ class VerifyOperator(BaseOperator):
         found = verify.of_newest_seals(made.hdfs, paths, hours)
         # Whoever clears this task wants to know what is true now.
         if found is not None and context["ti"].try_number == 1:
-            return self.conclude(made, found)
+            return self.conclude(found)
         self.submit(made, paths, hours, context)
 
     def submit(self, made: Launcher, paths: StreamPaths, hours: list[int], context: Context) -> NoReturn:
@@ -68,24 +67,18 @@ class VerifyOperator(BaseOperator):
         paths, app_id = StreamPaths(self.stream, made.cluster.root), event["application"]
         if app := backfill.application(made, app_id):   # one that YARN has forgotten is judged by what it wrote
             backfill.check_end(app_id, app)
-        return self.conclude(made, verify.results(made.hdfs, paths, event["hours"], event["since_ms"], app_id))
+        return self.conclude(verify.results(made.hdfs, paths, event["hours"], event["since_ms"], app_id))
 
-    def conclude(self, made: Launcher, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def conclude(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for said in found:
             self.log.info("%s", verify.describe(said))
         if not verify.is_explained(found):
             for row in verify.unexplained(found)[:_LOGGED]:
                 self.log.error("unexplained: %s", row)
-            for said in found:
-                if said["unexplained"]:
-                    notify(made, self.note(said))
-            raise AirflowFailException("; ".join(verify.describe(said) for said in found if said["unexplained"]))
+            unsaid = [said for said in found if said["unexplained"]]
+            raise AirflowFailException("; ".join(map(verify.describe, unsaid)) + "; `deploy/hashtide verify --stream "
+                                       f"{self.stream} --from {hour_name(unsaid[0]['hour_ms'])}` shows the rows")
         return [{name: told for name, told in said.items() if name != "differences"} for said in found]
-
-    def note(self, said: dict[str, Any]) -> Note:
-        hour = hour_name(said["hour_ms"])
-        return Note(self.stream, 0, f"drift-{hour}-r{said['revision']}", verify.describe(said),
-                    f"`deploy/hashtide verify --stream {self.stream} --from {hour}` shows the rows")
 
     def on_kill(self) -> None:
         end(self._application, self.log)

@@ -6,8 +6,10 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from deploy import landed, provision, watchdog
+from deploy import analysis, landed, provision, watchdog
 from deploy.airflow import tools
+from deploy.alerts import conf, notifiers
+from deploy.alerts.doing import Watch
 from deploy.errors import BadUse, HashtideError
 from deploy.spec import StreamSpec
 from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
@@ -57,6 +59,36 @@ def decided(context: Any) -> None:
         raise AirflowFailException(f"{said}. The next run looks again")
 
 
+def alert(context: Any) -> None:
+    """Tells whoever is to be told of what fires and what is over; fails where a notifier took nothing, or a part could
+    not be looked at, once all others were told."""
+    made = tools.launcher(say=log.info)
+    try:
+        config = conf.load(conf.find(made.cluster))
+    except BadUse as error:
+        raise AirflowFailException(str(error)) from None
+    dry_run = bool(context["params"]["dry_run"])
+    report = Watch(made, config, notifiers.made(config, connection_password), not dry_run, log.info).run()
+    for row in report.rows:
+        told = ", ".join(f"{name}: {how}" for name, how in row.told.items()) or "nobody is to be told"
+        log.info("%s: %s: %s. %s", row.stream or "cluster", row.state, row.title, told)
+    if bad := [*report.faults, *(f"{name}: {why}" for name, why in report.untold.items())]:
+        raise AirflowFailException(f"{'; '.join(bad)}. The next run tries again")
+
+
+def connection_password(connection: str) -> str:
+    """As Airflow has it: from its database, its environment or a secrets backend."""
+    from airflow.sdk import BaseHook
+
+    try:
+        found = BaseHook.get_connection(connection).password
+    except Exception as error:   # the backends raise what they like, and some with what they were asked
+        raise BadUse(f"connection {connection} of Airflow cannot be read ({type(error).__name__})") from None
+    if not found:
+        raise BadUse(f"connection {connection} of Airflow has no password")
+    return str(found)
+
+
 def hourly(context: Any) -> list[dict[str, Any]]:
     """Arguments of SealOperator for each stream to seal: the one asked for, else all that have anything in the hour."""
     made, hour = tools.launcher(), hour_of(context)
@@ -94,3 +126,31 @@ def again(context: Any) -> list[dict[str, Any]]:
     log.info("late lines: %s", ", ".join(found) or "no stream is in service")
     late = landed.HORIZON_MS // HOUR_MS
     return [{"stream": stream, "first": "", "last": "", "late_within_hours": late} for stream in found]
+
+
+def related(context: Any) -> list[dict[str, Any]]:
+    """Arguments of AnalysisOperator for the stream asked for, else for every one in service."""
+    options = {name: context["params"][name] for name in ("from", "to", "newest", "min_tweets")}
+    return [{"stream": stream, "options": options} for stream in _analysed(context, tools.launcher())]
+
+
+def graph(context: Any) -> list[dict[str, Any]]:
+    """The same, each with its own newest day where none is asked for; who has nothing sealed yet is left out."""
+    params, made, found = context["params"], tools.launcher(), list[dict[str, Any]]()
+    options = {name: params[name] for name in ("min_tweets", "min_lift")}
+    for stream in _analysed(context, made):
+        try:
+            day = params.get("day") or analysis.newest_day(made.hdfs, StreamPaths(stream, made.cluster.root))
+        except BadUse as error:
+            log.info("%s", error)
+            continue
+        found.append({"stream": stream, "options": {"day": day, **options}})
+    return found
+
+
+def _analysed(context: Any, made: Any) -> list[str]:
+    asked = (context["dag_run"].conf or {}).get("stream")
+    last = made.now_ms() - HOUR_MS
+    found = [asked] if asked else sealable(made, last - last % HOUR_MS)
+    log.info("%s", ", ".join(found) or "no stream is in service")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy import elsewhere
 from deploy.checkpoints import about, points
 from deploy.errors import HashtideError
 from deploy.launch import Files
@@ -40,7 +41,8 @@ class Entry:
 def entries(hdfs: Files, paths: StreamPaths) -> list[Entry]:
     """Generations, the newest first, then savepoints by time, the newest first."""
     current = generations.newest(hdfs, paths)
-    made = [_retired(one) if hdfs.status(points.retired(paths, number)) is not None else
+    made = [_elsewhere(one, one == current) if one.checkpoint_root else
+            _retired(one) if hdfs.status(points.retired(paths, number)) is not None else
             entry_of_generation(hdfs, paths, number, current is not None and number == current.number)
             for number in generations.numbers(hdfs, paths.generations)
             if (one := generations.opened(hdfs, paths, number))]
@@ -74,6 +76,11 @@ def _accepted(hdfs: Files, paths: StreamPaths, made: Generation) -> dict[str, An
 def _retired(made: Generation) -> Entry:
     return Entry(generation_name(made.number), "generation", False, _parent(made), made.savepoint, False, made.who,
                  made.why, made.time_ms or None, "its checkpoint was retired", {})
+
+
+def _elsewhere(made: Generation, current: bool) -> Entry:
+    return Entry(generation_name(made.number), "generation", current, _parent(made), made.savepoint, current, made.who,
+                 made.why, made.time_ms or None, elsewhere.where(made), {})
 
 
 def _parent(made: Generation) -> str:

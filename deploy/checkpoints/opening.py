@@ -40,7 +40,8 @@ def open_next(tools: Launcher, paths: StreamPaths, wanted: Generation, prepare: 
     made = replace(wanted, number=_claim(tools, paths, wanted), time_ms=tools.now_ms())
     before = generations.newest(tools.hdfs, paths)
     try:
-        prepare(paths.checkpoint(made.number))
+        if not made.checkpoint_root:   # there a directory is not, before its first file
+            prepare(paths.checkpoint(made.number))
         check_stopped(tools, paths)
     except HashtideError:
         if generations.newest(tools.hdfs, paths) != before:
@@ -102,4 +103,6 @@ def _as_json(made: Generation) -> dict[str, Any]:
             "shuffle_partitions": made.shuffle_partitions, "who": made.who, "why": made.why, "time_ms": made.time_ms}
     if made.from_hour is not None:
         said["from_hour"] = hour_name(made.from_hour)
+    if made.checkpoint_root:
+        said["checkpoint_root"] = made.checkpoint_root
     return {**said, **({"fresh": True} if made.fresh else {})}

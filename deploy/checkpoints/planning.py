@@ -77,7 +77,8 @@ class Plan:
             return (f"Restore of stream {self.stream} from {self.point}: a new generation from {came}{behind}; "
                     "what was counted after it is dropped and counted again")
         from_hour = hour_name(self.opens.from_hour) if self.opens.from_hour is not None else "the beginning"
-        return (f"Fresh start of stream {self.stream}: a new generation with an empty checkpoint, which takes what "
+        at = f" on {self.opens.checkpoint_root}" if self.opens.checkpoint_root else ""
+        return (f"Fresh start of stream {self.stream}: a new generation with an empty checkpoint{at}, which takes what "
                 f"arrives from {from_hour} on; before it counts go through {came}")
 
 
@@ -118,7 +119,8 @@ def _fresh(tools: Launcher, paths: StreamPaths, from_hour: int | None) -> Plan:
     if hour > max(newest, tools.now_ms()):
         raise BadUse(f"the hour {hour_name(hour)} has not begun: the newest of landing is {hour_name(newest)}")
     parent, last_ms = reach.seam(hdfs, paths, hour)
-    opens = Generation(0, parent.number, parent.through_batch, "", 0, hour, fresh=True)
+    opens = Generation(0, parent.number, parent.through_batch, "", 0, hour, fresh=True,
+                       checkpoint_root=tools.cluster.spark.checkpoint_root)
     found = reach.landed_after(hdfs, paths, hour - 1, hour)
     first = last_ms - landed.LATENESS_MS if last_ms is not None else reach.oldest_hour(hdfs, paths, hour)
     missing = sorted(set(hours_of(min(first, hour - 1), hour)) - reach.sealed(hdfs, paths))

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from deploy import elsewhere
 from deploy.checkpoints.doctor import gate
 from deploy.errors import BadUse, HashtideError
 from deploy.launch import Files
@@ -86,7 +87,8 @@ def check_there(hdfs: Files, paths: StreamPaths, name: str) -> None:
 
 def known(hdfs: Files, paths: StreamPaths) -> str:
     numbers = [n for n in generations.numbers(hdfs, paths.generations)
-               if generations.opened(hdfs, paths, n) and hdfs.status(retired(paths, n)) is None]
+               if (made := generations.opened(hdfs, paths, n)) and not made.checkpoint_root
+               and hdfs.status(retired(paths, n)) is None]
     return ", ".join([*savepoint_names(hdfs, paths), *map(generation_name, numbers)]) or "none yet"
 
 
@@ -104,6 +106,7 @@ def of_generation(hdfs: Files, paths: StreamPaths, number: int) -> Point:
     if hdfs.status(retired(paths, number)) is not None:
         raise BadUse(f"generation {generation_name(number)}: its checkpoint was retired, and what it counted stays; "
                      f"there are {known(hdfs, paths)}")
+    elsewhere.refuse(paths, made, "going back to a checkpoint")
     checkpoint = paths.checkpoint(number)
     return Point(generation_name(number), "generation", "", made, checkpoint, committed(hdfs, checkpoint), {})
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy import elsewhere
 from deploy.checkpoints import checking, local_spark, points
 from deploy.checkpoints.checking import Checked
 from deploy.checkpoints.local_spark import Application
@@ -31,6 +32,9 @@ def before_launch(tools: Launcher, spec: StreamSpec, generation: Generation, rel
     """Refused where the checkpoint may not go on with this. Where Spark cannot be run here the
     launch goes on: its driver looks again before its first batch."""
     paths = StreamPaths(spec.stream, tools.cluster.root)
+    if generation.checkpoint_root:
+        tools.say(f"{elsewhere.where(generation)}: not examined here, and compared with {release} by its driver")
+        return
     if points.committed(tools.hdfs, paths.checkpoint(generation.number)) < 0:
         return
     before = fingerprint.newest(tools.hdfs, paths, generation)

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol, cast
 
+from deploy import elsewhere
 from deploy.checkpoints import about, points
 from deploy.checkpoints.copying import copy_tree, size_text
 from deploy.errors import BadUse, HashtideError, Refused, Unreachable
@@ -62,6 +63,7 @@ def take(tools: Launcher, stream: str, name: str = "", who: str = "", why: str =
     paths = StreamPaths(stream, tools.cluster.root)
     name = points.check_name(name or default_name(tools.now_ms()))
     newest = generations.newest(tools.hdfs, paths)
+    elsewhere.refuse(paths, newest, "a savepoint")
     if newest is None or tools.hdfs.status(paths.checkpoint(newest.number)) is None:
         raise BadUse(f"stream {stream} has no checkpoint yet; there is nothing to keep before its first batch")
     if tools.hdfs.status(paths.savepoint(name)) is not None:

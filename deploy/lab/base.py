@@ -1,6 +1,7 @@
 """The base that all hosts of the lab share read-only: a minimal Debian, made once."""
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,8 +13,11 @@ _SOURCES = (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d
 
 
 def make(directory: Path) -> Path:
-    """`directory`/base, made beside its place and renamed, so that one that was cut off is made anew."""
-    base = directory / "base"
+    """This release's base, made beside its place and renamed, so that one that was cut off is made anew.
+
+    Its name says what is in it: hosts lie above it, so it never changes under them.
+    """
+    base = directory / f"base-{hashlib.sha256(' '.join((*PACKAGES, *MASKED)).encode()).hexdigest()[:8]}"
     if base.is_dir():
         return base
     part = directory / "base.part"
@@ -22,7 +26,7 @@ def make(directory: Path) -> Path:
     log = directory / "debootstrap.log"
     with open(log, "wb") as out:
         done = subprocess.run(
-            ["nice", "-n", "19", "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm",
+            ["nice", "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm",
              str(part), mirror("\n".join(path.read_text() for path in _SOURCES if path.is_file()))],
             stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# boot.sh HOST COMMAND...: one host of the lab, in a control group of its own; exit code 133 is a reboot.
+# boot.sh HOST SHARES COMMAND...: one host of the lab, in a control group of its own; exit code 133 is a reboot.
 set -u
-host=$1
-shift
-# Without a group of their own the hosts, which boot with --keep-unit, would share one. The least weight of all: they yield to all else.
+host=$1 shares=$2
+shift 2
+# Without a group of their own the hosts, which boot with --keep-unit, would share one. A host competes with the
+# machine's processes by its group's weight, of 1024 shares or 100 points; niceness counts only among its own.
+weight=$((shares * 100 / 1024))
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   groups=("/sys/fs/cgroup/lab-$host")
 else
@@ -14,9 +16,8 @@ else
 fi
 for group in "${groups[@]}"; do
   mkdir -p "$group" && echo $$ >"$group/cgroup.procs"
-  for weight in cpu.weight:1 cpu.shares:10; do
-    if [ -f "$group/${weight%:*}" ]; then echo "${weight#*:}" >"$group/${weight%:*}"; fi
-  done
+  if [ -f "$group/cpu.weight" ]; then echo $((weight > 0 ? weight : 1)) >"$group/cpu.weight"; fi
+  if [ -f "$group/cpu.shares" ]; then echo "$shares" >"$group/cpu.shares"; fi
 done
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 while :; do

@@ -8,7 +8,8 @@ from pathlib import Path
 BRIDGE = "10.77.0.1"
 LAB_NAMESPACE = "hashtide-lab"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "iproute2", "procps",
-            "openjdk-17-jre-headless", "ca-certificates-java", "sudo", "libpam-systemd", "tar", "gzip", "iputils-ping")
+            "openjdk-17-jre-headless", "ca-certificates-java", "sudo", "libpam-systemd", "tar", "gzip", "iputils-ping",
+            "nftables", "postgresql", "python3-venv", "unzip")
 #: What a host without clock, console or name service of its own would wait for.
 MASKED = ("systemd-networkd-wait-online.service", "systemd-resolved.service", "systemd-timesyncd.service",
           "getty.target", "console-getty.service")
@@ -33,28 +34,38 @@ class Host:
 
 
 HOSTS = tuple(Host(f"node{n}", n) for n in (1, 2, 3))
+#: A fourth, for a worker that comes and goes; made where it is asked for.
+SPARE = Host("node4", 4)
+
+
+def shares(nice: int) -> int:
+    """What a process of this niceness weighs beside others, of 1024: a fifth less each step, as the kernel has it."""
+    return max(2, round(1024 / 1.25 ** nice))
 
 
 def network() -> list[list[str]]:
-    """What makes the namespaces, the bridge and one pair of interfaces a host."""
+    """What makes the lab's namespace with its bridge."""
     inside = ["ip", "-n", LAB_NAMESPACE]
-    made = [["ip", "netns", "add", LAB_NAMESPACE], [*inside, "link", "set", "lo", "up"],
+    return [["ip", "netns", "add", LAB_NAMESPACE], [*inside, "link", "set", "lo", "up"],
             [*inside, "link", "add", "lab0", "type", "bridge"],
             [*inside, "addr", "add", f"{BRIDGE}/24", "dev", "lab0"], [*inside, "link", "set", "lab0", "up"]]
-    for host in HOSTS:
-        own = ["ip", "-n", host.namespace]
-        made += [["ip", "netns", "add", host.namespace], [*own, "link", "set", "lo", "up"],
-                 [*inside, "link", "add", host.name, "type", "veth", "peer", "name", "host0", "netns", host.namespace],
-                 [*inside, "link", "set", host.name, "master", "lab0"], [*inside, "link", "set", host.name, "up"],
-                 [*own, "addr", "add", f"{host.address}/24", "dev", "host0"], [*own, "link", "set", "host0", "up"]]
-    return made
+
+
+def connection(host: Host) -> list[list[str]]:
+    """What makes the host's namespace, and a pair of interfaces from there to the bridge."""
+    inside, own = ["ip", "-n", LAB_NAMESPACE], ["ip", "-n", host.namespace]
+    return [["ip", "netns", "add", host.namespace], [*own, "link", "set", "lo", "up"],
+            [*inside, "link", "add", host.name, "type", "veth", "peer", "name", "host0", "netns", host.namespace],
+            [*inside, "link", "set", host.name, "master", "lab0"], [*inside, "link", "set", host.name, "up"],
+            [*own, "addr", "add", f"{host.address}/24", "dev", "host0"], [*own, "link", "set", "host0", "up"]]
 
 
 def nspawn(host: Host, root: Path, artifacts: Path) -> list[str]:
     return ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--directory={root}",
             f"--machine={host.name}", f"--uuid={host.uuid}", f"--network-namespace-path=/run/netns/{host.namespace}",
-            "--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--bind-ro={artifacts}:/opt/artifacts",
-            "--console=pipe"]
+            # Of its own network alone: for its firewall.
+            "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+            f"--bind-ro={artifacts}:/opt/artifacts", "--console=pipe"]
 
 
 def ssh(host: Host, directory: Path) -> list[str]:

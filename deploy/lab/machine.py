@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.errors import HashtideError, TimedOut
+from deploy.errors import HashtideError, Refused, TimedOut
 from deploy.lab import base, layout
 from deploy.lab.layout import HOSTS, Host
 from deploy.local import processes
@@ -23,17 +23,25 @@ BOOT = Path(__file__).with_name("boot.sh")
 POWER_OFF = signal.SIGRTMIN + 4
 
 
-def up(directory: Path, artifacts: Path, deadline_s: float = 120) -> None:
-    """All hosts, answering by ssh with systemd running. Those that run stay as they are."""
+def up(directory: Path, artifacts: Path, *, hosts: Sequence[Host] = HOSTS, nice: int = 5,
+       deadline_s: float = 120) -> None:
+    """The hosts, answering by ssh with systemd running. Those that run stay as they are."""
     made = base.make(directory)
-    if not Path("/run/netns", layout.LAB_NAMESPACE).exists():
+    if not _namespace(layout.LAB_NAMESPACE):
         for command in layout.network():
             _run(command)
-    for host in HOSTS:
+    for host in hosts:
+        if _namespace(host.namespace) and not record(directory, host) and (pids := _run(
+                ["ip", "netns", "pids", host.namespace]).split()):
+            raise Refused(f"a lab of another HASHTIDE_HOME has {host.name} on this machine, as process {pids[0]}: "
+                          "`deploy/hashtide lab down` with that one")
+        if not _namespace(host.namespace):
+            for command in layout.connection(host):
+                _run(command)
         if not record(directory, host):
-            _start(directory, host, made, artifacts)
+            _start(directory, host, made, artifacts, nice)
     limit = time.monotonic() + deadline_s
-    for host in HOSTS:
+    for host in hosts:
         while (found := state(directory, host)) not in ("running", "degraded"):
             if time.monotonic() > limit:
                 raise TimedOut(f"{host.name} is {found} after {deadline_s:.0f} s: "
@@ -43,7 +51,7 @@ def up(directory: Path, artifacts: Path, deadline_s: float = 120) -> None:
 
 def down(directory: Path, *, delete: bool = False) -> None:
     """Powers all hosts off, ends what does not go by itself, and takes mounts and namespaces away."""
-    loops = {host: record(directory, host) for host in HOSTS}
+    loops = {host: record(directory, host) for host in (*HOSTS, layout.SPARE)}
     nspawns = [child for loop in loops.values() if loop for child in psutil.Process(loop.pid).children()]
     for nspawn in nspawns:
         for first in nspawn.children():
@@ -61,9 +69,21 @@ def down(directory: Path, *, delete: bool = False) -> None:
             _run(["umount", str(root)])
         if delete:
             shutil.rmtree(directory / host.name, ignore_errors=True)
-    for name in (layout.LAB_NAMESPACE, *(host.namespace for host in HOSTS)):
-        if Path("/run/netns", name).exists():
+    for name in (layout.LAB_NAMESPACE, *(host.namespace for host in loops)):
+        if _namespace(name):
             _run(["ip", "netns", "delete", name])
+
+
+def cut(directory: Path, host: Host) -> None:
+    """The power cut: its first process is killed, and with it the host. `up` boots it again, its disk as it was."""
+    loop = record(directory, host)
+    if not loop:
+        raise Refused(f"{host.name} does not run: `deploy/hashtide lab up` starts it")
+    for nspawn in psutil.Process(loop.pid).children():
+        for first in nspawn.children():
+            first.kill()
+        psutil.wait_procs([nspawn], timeout=10)
+    processes.end(directory / "run", loop, deadline=5)
 
 
 def record(directory: Path, host: Host) -> Record | None:
@@ -89,7 +109,7 @@ def forget_groups(host: Host, control_groups: Path = Path("/sys/fs/cgroup")) -> 
                 os.rmdir(where)
 
 
-def _start(directory: Path, host: Host, made: Path, artifacts: Path) -> None:
+def _start(directory: Path, host: Host, made: Path, artifacts: Path, nice: int) -> None:
     own = directory / host.name
     for name in ("up", "work", "root"):
         (own / name).mkdir(parents=True, exist_ok=True)
@@ -97,14 +117,20 @@ def _start(directory: Path, host: Host, made: Path, artifacts: Path) -> None:
         _run(["mount", "-t", "overlay", "overlay", "-o",
               f"lowerdir={made},upperdir={own}/up,workdir={own}/work", str(own / "root")])
     (own / "root/etc/hostname").write_text(f"{host.name}\n")
-    command = ["nice", "-n", "19", "bash", str(BOOT), host.name, *layout.nspawn(host, own / "root", artifacts)]
+    command = ["nice", "-n", str(nice), "bash", str(BOOT), host.name, str(layout.shares(nice)),
+               *layout.nspawn(host, own / "root", artifacts)]
     (directory / "run").mkdir(exist_ok=True)
     processes.spawn(directory / "run", host.name, command,
                     {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ},
                     log=own / "console.log", cwd=directory)
 
 
-def _run(command: Sequence[str]) -> None:
+def _namespace(name: str) -> bool:
+    return Path("/run/netns", name).exists()
+
+
+def _run(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise HashtideError(f"`{' '.join(command[:5])}` failed: {' '.join(done.stderr.split())[:300]}")
+    return done.stdout

@@ -49,6 +49,11 @@ def password_file(instance: Instance) -> Path:
     return home(instance) / "admin.password"
 
 
+def metrics_token_file(instance: Instance) -> Path:
+    """The token by which Prometheus may read the page's metrics, mode 0600."""
+    return home(instance) / "metrics.token"
+
+
 def environment(instance: Instance) -> dict[str, str]:
     """For the four processes, and for `airflow` on the command line."""
     return instance.environment(
@@ -95,6 +100,8 @@ def write_configuration(instance: Instance) -> str:
     postgres.write_private(directory / "airflow.cfg", _text(wanted))
     if not password_file(instance).exists():
         postgres.write_private(password_file(instance), secrets.token_urlsafe(12) + "\n")
+    if not metrics_token_file(instance).exists():
+        postgres.write_private(metrics_token_file(instance), secrets.token_urlsafe(32) + "\n")
     password = password_file(instance).read_text().strip()
     postgres.write_private(directory / "passwords.json", json.dumps({ADMIN: password}))
     return public
@@ -110,7 +117,9 @@ def settings(instance: Instance) -> dict[str, dict[str, str]]:
             "simple_auth_manager_passwords_file": str(directory / "passwords.json"),
             "execution_api_server_url": f"{url}/execution/", "dagbag_import_timeout": "60"},
         "database": {"sql_alchemy_conn": f"postgresql+psycopg2://{postgres.address(instance)}",
-                     "sql_alchemy_pool_size": "3"},
+                     # More than the api-server has threads: where all connections are taken, its event loop may
+                     # wait for one that only it can give back, and answers nobody for 30 s.
+                     "sql_alchemy_pool_size": "3", "sql_alchemy_max_overflow": "60"},
         "logging": {"base_log_folder": str(directory / "logs"), "colored_console_log": "False",
                     "dag_processor_child_process_log_directory": str(directory / "logs" / "dag_processor")},
         "api": {"host": HOST, "port": str(instance.ports.airflow), "base_url": url, "instance_name": "Hashtide"},

@@ -43,7 +43,8 @@ def sections(instance: Instance) -> dict[str, dict[str, str]]:
             "spark.yarn.scheduler.initial-allocation.interval": "200ms",
         },
         "airflow": {"url": instance.url("airflow"), "user": "admin",
-                    "password_file": str(instance.dir / "airflow" / "admin.password")},
+                    "password_file": str(instance.dir / "airflow" / "admin.password"),
+                    "metrics_token_file": str(instance.dir / "airflow" / "metrics.token")},
     }
 
 

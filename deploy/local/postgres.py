@@ -25,7 +25,7 @@ SYSTEM_USER = "postgres"
 ROOTS_DATA = Path("/var/lib/hashtide")
 # Airflow's tables are small, and its newest heartbeats may be lost in a power cut.
 _SETTINGS = {"listen_addresses": HOST, "unix_socket_directories": "", "shared_buffers": "64MB",
-             "max_connections": "100", "synchronous_commit": "off", "logging_collector": "off"}
+             "max_connections": "200", "synchronous_commit": "off", "logging_collector": "off"}
 
 
 def service(instance: Instance) -> Service:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from deploy import tickets
 from deploy.config import Cluster
 from deploy.errors import HashtideError, TimedOut
 from deploy.retention.tables import Old, Part, Table
@@ -49,7 +50,8 @@ def look(cluster: Cluster, paths: dict[str, str], retain_hours: int) -> tuple[Ta
 
 def environment(cluster: Cluster) -> dict[str, str]:
     """By which the package finds HDFS, and as whom."""
-    found = {"HADOOP_CONF_DIR": cluster.spark.hadoop_conf_dir, "HADOOP_USER_NAME": cluster.hdfs.user}
+    found = {"HADOOP_CONF_DIR": cluster.spark.hadoop_conf_dir, "HADOOP_USER_NAME": cluster.hdfs.user,
+             **tickets.environment(cluster)}
     return {name: value for name, value in found.items() if value}
 
 

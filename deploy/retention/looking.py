@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from deploy import landed
+from deploy import elsewhere, engines, landed
 from deploy.checkpoints import about, points
 from deploy.checkpoints import savepoint as savepoints
 from deploy.errors import HashtideError, Unreachable
 from deploy.launch import Files
+from deploy.retention import readers
 from deploy.retention.horizons import DAY_MS, Horizons
 from deploy.retention.listing import Checkpoint, File, Held, Seal, World
 from deploy.retention.tables import Table
 from spark_apps import generations
-from spark_apps.contract import HOUR_MS, TABLES, LandingFile, StreamPaths
+from spark_apps.contract import HOUR_MS, TABLES, LandingFile, StreamPaths, generation_name
 from spark_apps.generations import Generation
 from spark_apps.taken import log_files
 
@@ -26,6 +27,7 @@ LookAtTables = Callable[[dict[str, str], int], tuple[Table, ...]]
 def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_at_tables: LookAtTables) -> World:
     """Of landing only what is about as old as its horizon or older. HashtideError where something cannot be read on
     which all depends."""
+    engines.only_structured(hdfs, paths, "retention")
     newest = generations.newest(hdfs, paths)
     # The hour after those that are old enough, too: a seal of it reads the last of them.
     last = now_ms - horizons.landing_ms + HOUR_MS
@@ -38,9 +40,14 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
     standing = tuple(savepoints.standing(hdfs, paths))
     held = {one.name: _of_savepoint(hdfs, paths, one.name, candidates) for one in standing}
     for one in checkpoints:
-        if not one.retired and (one.there or one.superseded_ms is None):
+        if one.superseded_ms is None and newest and (said := elsewhere.where(newest)):
+            name = generation_name(one.number)
+            held[name] = Held(f"generation {name}", None, newest.from_hour, said)
+        elif not one.retired and (one.there or one.superseded_ms is None):
             point = points.of_generation(hdfs, paths, one.number)
             held[point.name] = _held(hdfs, point, candidates, "")
+    if held:   # a stream that was never launched keeps all
+        held.update(readers.held(hdfs, paths))
     tables = _tables(hdfs, paths, horizons.vacuum_hours, look_at_tables)
     many = {hour for table in tables for hour in table.small(now_ms) if hour is not None}
     return World(now_ms, checkpoints, standing, {one.name: _place(hdfs, paths, one.name) for one in standing}, held,
@@ -74,7 +81,8 @@ def _opening(hdfs: Files, paths: StreamPaths, newest: Generation | None, now_ms:
             claimed_ms = (hdfs.read_json(f"{paths.generations}/{name}") or {}).get("time_ms") or now_ms
             if now_ms - int(claimed_ms) < DAY_MS:   # otherwise its maker was cut off
                 return f"generation {number} is being opened"
-    fault = points.fault(hdfs, paths, points.of_generation(hdfs, paths, newest.number)) if newest else ""
+    fault = points.fault(hdfs, paths, points.of_generation(hdfs, paths, newest.number)) if (
+        newest and not newest.checkpoint_root) else ""
     return f"the generation that goes on is damaged ({fault}), and the others are the way out" if fault else ""
 
 

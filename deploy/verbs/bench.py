@@ -18,7 +18,7 @@ from deploy.bench.feed import Feed
 from deploy.bench.place import say, scratch
 from deploy.bench.report import missed, report
 from deploy.errors import BadUse, HashtideError
-from deploy.verbs import bench_ingest
+from deploy.verbs import bench_classic, bench_ingest
 from deploy.verbs.common import add_verb, dump, positive, whole
 from deploy.verbs.shell import LOG4J, LOOPBACK
 
@@ -44,6 +44,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--soak", type=positive, default=0, metavar="MINUTES",
                       help="then let a stream run so long, and look at its memory; state grows for the first 15")
     verb.add_argument("--check", action="store_true", help="exit 1 where an aim is not met")
+    bench_classic.add_to(of)
     bench_ingest.add_to(of)
 
 

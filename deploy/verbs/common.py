@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from deploy import config, hdfs
+from deploy import config, elsewhere, engines, hdfs
 from deploy.config import Cluster
 from deploy.errors import BadUse
-from spark_apps.contract import HOUR_MS, check_stream
+from spark_apps.contract import HOUR_MS, StreamPaths, check_stream
 
 
 def add_verb(verbs: Any, name: str, run: Any, text: str, *, cluster: bool = True, stream: bool = True,
@@ -71,7 +71,13 @@ def hours_of(args: argparse.Namespace) -> list[int]:
 
 def open_cluster(args: argparse.Namespace) -> tuple[Cluster, hdfs.Client]:
     cluster = config.load(args.cluster)
-    return cluster, hdfs.Client(cluster)
+    files = hdfs.Client(cluster)
+    if verb := getattr(args, "checkpoint_verb", ""):
+        paths = StreamPaths(args.stream, cluster.root)
+        engines.only_structured(files, paths, f"checkpoint {verb}")
+        if verb in elsewhere.NEED_IT:
+            elsewhere.only_hdfs(files, paths, f"checkpoint {verb}", getattr(args, "point", ""))
+    return cluster, files
 
 
 def whole(most: int) -> Callable[[str], int]:

@@ -48,12 +48,8 @@ def as_json(gap: Gap, now: int) -> dict[str, Any]:
 
 def text(found: list[Gap], now: int) -> str:
     rows = [[iso(gap.start_ms), iso(gap.end_ms) if gap.end_ms else "lasts", f"{_seconds(gap, now):,.1f}", gap.source,
-             gap.cause, _recovery(gap), gap.state, line(gap.detail, _SHOWN)] for gap in found]
+             gap.cause, gaps.recovery(gap), gap.state, line(gap.detail, _SHOWN)] for gap in found]
     return table(rows, ["from", "to", "seconds", "source", "cause", "recovery", "state", ""])
-
-
-def _recovery(gap: Gap) -> str:
-    return gap.recovery if gap.recovery == "none" else f"{gap.recovery}, {gap.recovered:,} posts"
 
 
 def _seconds(gap: Gap, now: int) -> float:

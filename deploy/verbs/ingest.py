@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy import config, provision
+from deploy import config, provision, tickets
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError
 from deploy.local import feed
@@ -70,12 +70,19 @@ def rules(args: argparse.Namespace) -> int:
     return subprocess.run(command, check=False).returncode
 
 
+def _ticket(cluster: Cluster) -> list[str]:
+    if not tickets.wanted(cluster):
+        return []
+    given = {"--keytab": cluster.spark.keytab, "--principal": cluster.spark.principal}
+    return ["--kerberos", *(word for name, value in given.items() if value for word in (name, value))]
+
+
 def land(cluster: Cluster, stream: str, names: list[str], say: Callable[[str], None]) -> dict[str, Any]:
     """Runs the ingest package, which may not be imported from here."""
     spool = config.home() / "spool" / f"replay-{stream}"
     command = [sys.executable, "-P", "-m", "spark_apps.ingest", "replay", "--stream", stream, "--root", cluster.root,
                "--webhdfs", ",".join(cluster.hdfs.webhdfs), "--user", cluster.hdfs.user, "--spool", str(spool),
-               "--json", "--", *names]
+               *_ticket(cluster), "--json", "--", *names]
     # Its answer is one line, so that reading its progress first cannot block it.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stderr

@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy import config, hdfs, sources
 from deploy.airflow_api import AirflowApi
+from deploy.alerts import conf
 from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut, Unreachable
 from deploy.health import health
@@ -21,13 +22,13 @@ from deploy.local import feed
 from deploy.local.instance import Instance
 from deploy.local.simulator import script
 from deploy.tables import Tables
-from deploy.verbs import results
+from deploy.verbs import results, screens, watching
 from deploy.verbs.common import Steps, add_verb, dump, iso, now_ms, positive
 from deploy.verbs.stream import by_airflow, tools_of
 from spark_apps.contract import StreamPaths
 
 DAGS = ("hashtag_stream", "hashtag_watchdog", "hashtag_hourly", "hashtag_backfill", "hashtag_retention",
-        "hashtag_provision")
+        "hashtag_purge", "hashtag_provision", "hashtag_related", "hashtag_graph")
 FIRST_COUNTS_S = 300
 
 
@@ -55,8 +56,9 @@ def add_to(verbs: Any) -> None:
                          stream=False, as_json=False, example="down")
     down_verb.add_argument("--delete-data", action="store_true", help="and forget HDFS, Airflow's history, everything")
     down_verb.add_argument("--yes", action="store_true", help="do delete; without, only say what would be")
-    add_verb(verbs, "status", status, "Every process, the stream, and how fresh its counts are.", cluster=False,
-             example="status --json")
+    status_verb = add_verb(verbs, "status", status, "Every process, the stream, and how fresh its counts are.",
+                           cluster=False, example="status --watch")
+    status_verb.add_argument("--watch", action="store_true", help="on the whole screen, read anew every 5 s; q ends")
 
 
 def ingest_options(args: argparse.Namespace) -> list[str]:
@@ -71,6 +73,9 @@ def up(args: argparse.Namespace) -> int:
         raise BadUse("--source x needs the bearer token in X_BEARER_TOKEN")
     if args.rate > 5000:
         raise BadUse(f"--rate {args.rate}: the simulator sends at most 5000 tweets/s")
+    if args.search and args.source == "simulator" and not args.rule:
+        raise BadUse("--search: the simulator begins without rules, and a search goes by them; give --rule, such as "
+                     "--rule has:hashtags")
     instance = Instance.standard()
     if args.faults:
         check_faults(args, instance)
@@ -151,11 +156,11 @@ def down(args: argparse.Namespace) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    instance = Instance.standard()
-    rows = machine.status(instance)
-    if all(row.state == "stopped" for row in rows):
-        rows = []
-    stream = _stream_status(args.stream) if rows else None
+    if args.watch:
+        watching.check("--watch", "deploy/hashtide status", args.json)
+        return watching.watch(lambda: _status(args.stream),
+                              lambda found: screens.status(found[0], found[1], time.time()))
+    rows, stream = _status(args.stream)
     fine = bool(rows) and all(row.state == "running" for row in rows) and bool(stream and stream["ok"])
     if args.json:
         dump({"processes": [asdict(row) for row in rows], "stream": stream})
@@ -171,6 +176,14 @@ def status(args: argparse.Namespace) -> int:
     print()
     print(screen(stream["text"]) if stream else "")
     return 0 if fine else 1
+
+
+def _status(stream: str) -> tuple[list[Any], dict[str, Any] | None]:
+    """Processes, none where all are stopped, and the stream."""
+    rows = machine.status(Instance.standard())
+    if all(row.state == "stopped" for row in rows):
+        rows = []
+    return rows, _stream_status(stream) if rows else None
 
 
 def _stream_status(stream: str) -> dict[str, Any]:
@@ -189,4 +202,14 @@ def _stream_status(stream: str) -> dict[str, Any]:
     except Unreachable as error:
         fresh = str(error)
     return {**found.as_json(), "newest_minute": iso(counted), "sources": feeding,
-            "text": f"{found.text()}\n  counts       {fresh}{sources.text(feeding)}"}
+            "text": f"{found.text()}\n  counts       {fresh}{sources.text(feeding)}\n  alerts       {told(cluster)}"}
+
+
+def told(cluster: Cluster) -> str:
+    """Who hears of what goes wrong."""
+    try:
+        config = conf.load(conf.find(cluster))
+    except BadUse as error:
+        return f"nobody is told: {error}"
+    names = ", ".join(one.name for one in config.notify)
+    return f"told to {names}" if names else f"nobody is told: {config.path} names nobody yet"

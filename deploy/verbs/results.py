@@ -11,7 +11,10 @@ from deploy.lines import columns, safe
 from deploy.tables import Tables
 from deploy.top import Asked, Top, TopTag, minute
 from deploy.trending import Trending
+from deploy.verbs import screens, watching
 from deploy.verbs.common import add_verb, dump, iso, now_ms, open_cluster, positive
+from deploy.views.kept import KeptTables
+from deploy.views.now import shown
 from spark_apps.contract import MINUTE_MS, hour_name
 from spark_apps.windows import LONGEST_MS, Trend, Windows, span_ms, span_name
 
@@ -33,6 +36,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--daily", action="store_true", help="measure a trend against the same time of the days before")
     verb.add_argument("--at", type=of(minute, "expected a minute of UTC such as 2026-03-01T10:15"), metavar="MINUTE",
                       help="the last window that ended by then, such as 2026-03-01T10:15, UTC")
+    verb.add_argument("--live", action="store_true", help="on the whole screen, read anew every 5 s; q ends")
 
 
 def of(parse: Callable[[str], int], instead: str = "") -> Callable[[str], int]:
@@ -66,6 +70,8 @@ def asked(args: argparse.Namespace) -> Asked:
 
 def top(args: argparse.Namespace) -> int:
     what = asked(args)
+    if args.live:
+        return live(args, what)
     cluster, files = open_cluster(args)
     found = Tables(cluster, args.stream, files).top(now_ms(), what)
     if args.json:
@@ -75,6 +81,19 @@ def top(args: argparse.Namespace) -> int:
     else:
         print(f"No counts yet for stream {args.stream}; `deploy/hashtide status` shows how far it is.")
     return 0 if found else 1
+
+
+def live(args: argparse.Namespace, what: Asked) -> int:
+    if what.at_ms is not None:
+        raise BadUse("--at is one window, --live follows the newest: leave out one of them")
+    watching.check("--live", "deploy/hashtide top", args.json)
+    cluster, files = open_cluster(args)
+    tables = KeptTables(cluster, args.stream, files)
+
+    def read() -> dict[str, Any]:
+        tables.refresh()
+        return shown(tables, now_ms(), what)
+    return watching.watch(read, lambda found: screens.top(args.stream, found))
 
 
 def as_json(found: Top) -> dict[str, Any]:

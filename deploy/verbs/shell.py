@@ -10,6 +10,7 @@ from typing import Any
 from deploy import config, hdfs, submit
 from deploy.config import Cluster
 from deploy.errors import BadUse
+from deploy.spark_sql import Session
 from deploy.verbs.common import add_verb
 from spark_apps.contract import StreamPaths
 
@@ -45,31 +46,50 @@ def add_to(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    cluster = config.load(args.cluster)
     if args.file is not None and not args.file.is_file():
         raise BadUse(f"--file {args.file}: no such file")
-    paths = StreamPaths(args.stream, cluster.root)
-    # Spark would wait for minutes before it says that nobody answers.
-    if not cluster.hdfs.default_fs.startswith("file:") and not hdfs.Client(cluster).exists(paths.base):
-        raise BadUse(f"no stream {args.stream} at {cluster.hdfs.default_fs}{paths.base}; "
-                     f"`deploy/hashtide stream provision --stream {args.stream}` makes one")
-    conf_dir = config.home() / "shell" / "conf"
-    conf_dir.mkdir(parents=True, exist_ok=True)
-    (conf_dir / "log4j2.properties").write_text(LOG4J)
+    cluster = cluster_of(args)
+    conf_dir = write_conf()
     sys.stdout.flush()
     # In our place: what a terminal sends, and the exit code, are then the session's own.
     os.execve(sys.executable, command(cluster, args), environment(cluster, conf_dir, args.yarn))  # noqa: S606
 
 
+def cluster_of(args: argparse.Namespace) -> Cluster:
+    """BadUse where it has no such stream."""
+    cluster = config.load(args.cluster)
+    paths = StreamPaths(args.stream, cluster.root)
+    # Spark would wait for minutes before it says that nobody answers.
+    if not cluster.hdfs.default_fs.startswith("file:") and not hdfs.Client(cluster).exists(paths.base):
+        raise BadUse(f"no stream {args.stream} at {cluster.hdfs.default_fs}{paths.base}; "
+                     f"`deploy/hashtide stream provision --stream {args.stream}` makes one")
+    return cluster
+
+
+def write_conf() -> Path:
+    """Of Spark's logs; the directory."""
+    conf_dir = config.home() / "shell" / "conf"
+    conf_dir.mkdir(parents=True, exist_ok=True)
+    (conf_dir / "log4j2.properties").write_text(LOG4J)
+    return conf_dir
+
+
+def session_of(cluster: Cluster, stream: str, on_yarn: bool) -> Session:
+    return Session(tuple(start_of("spark_apps.query", cluster, stream, on_yarn, has_ui=False)),
+                   environment(cluster, write_conf(), on_yarn))
+
+
+def start_of(module: str, cluster: Cluster, stream: str, on_yarn: bool, has_ui: bool) -> list[str]:
+    # Nobody looks at a script's UI; and YARN's filter for it may come while it is half attached: it ends the session.
+    conf = {**({} if has_ui else {"spark.ui.enabled": "false"}), **settings(cluster, on_yarn)}
+    return [sys.executable, "-P", "-m", module, "--stream", stream,
+            "--root", cluster.hdfs.default_fs.rstrip("/") + cluster.root,
+            *(word for key, value in sorted(conf.items()) for word in ("--conf", f"{key}={value}"))]
+
+
 def command(cluster: Cluster, args: argparse.Namespace) -> list[str]:
-    words = [sys.executable, "-P", "-m", "spark_apps.shell", "--stream", args.stream,
-             "--root", cluster.hdfs.default_fs.rstrip("/") + cluster.root]
-    conf = settings(cluster, args.yarn)
-    if args.code is not None or args.file is not None:
-        # Nobody looks at it; and YARN's filter for it may come while it is half attached, which ends the session.
-        conf = {"spark.ui.enabled": "false", **conf}
-    for key, value in sorted(conf.items()):
-        words += ["--conf", f"{key}={value}"]
+    is_script = args.code is not None or args.file is not None
+    words = start_of("spark_apps.shell", cluster, args.stream, args.yarn, has_ui=not is_script)
     if args.code is not None:
         words += [f"--code={args.code}"]
     return words + ([f"--file={args.file}"] if args.file is not None else [])

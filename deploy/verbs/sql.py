@@ -15,21 +15,28 @@ from typing import Any
 
 from deploy.errors import BadUse, HashtideError
 from deploy.lines import columns, safe
+from deploy.spark_sql import ask
 from deploy.sql import EXAMPLE, open_database
 from deploy.tables import Tables
+from deploy.verbs import shell
 from deploy.verbs.common import add_verb, dump, open_cluster, positive
 
 Rows = Sequence[Sequence[Any]]
 
-_TEXT = ("A SELECT over the tables counts, counts_live, fates, ledger and the view current_counts: the counts of each "
-         "minute, final where its hour is sealed, else live. Authors of several rows do not add up: of a window they "
-         "are distinct_authors(authors) of the view current_rows.")
+_TEXT = ("A SELECT over the tables counts, counts_live, fates, ledger, related, graph_tags, graph_links and the view "
+         "current_counts: the counts of each minute, final where its hour is sealed, else live. Authors of several "
+         "rows do not add up: of a window they are distinct_authors(authors) of the view current_rows.")
 
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "sql", run, _TEXT, example='sql "SELECT tag, sum(tweets) AS n FROM current_counts '
-                    "WHERE hour = '2026-03-01 10:00' GROUP BY tag ORDER BY n DESC\"")
+                    "WHERE hour = '2026-03-01 10:00' GROUP BY tag ORDER BY n DESC\"\n"
+                    '  deploy/hashtide sql --engine spark "SELECT * FROM graph_tags ORDER BY pagerank DESC"')
     verb.add_argument("statement", help="one SELECT, DESCRIBE or SHOW TABLES; - reads it from standard input")
+    verb.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb",
+                      help="duckdb: here, without a JVM (default); spark: on the cluster, in its batch queue, in "
+                      "Spark's SQL; for what is too large for one machine")
+    verb.add_argument("--local", action="store_true", help="with --engine spark: in one process here, not on YARN")
     verb.add_argument("--format", choices=["table", "csv", "json"], help="how rows are printed (default: table)")
     verb.add_argument("--limit", type=positive, default=1000, metavar="N", help="at most N rows (default: %(default)s)")
 
@@ -40,17 +47,30 @@ def run(args: argparse.Namespace) -> int:
     statement = sys.stdin.read() if args.statement == "-" else args.statement
     if not statement.strip():
         raise BadUse(f"no statement: expected one, such as {EXAMPLE}")
-    cluster, files = open_cluster(args)
+    if args.local and args.engine != "spark":
+        raise BadUse("--local goes with --engine spark; DuckDB is always here")
     try:
-        answer = open_database(Tables(cluster, args.stream, files)).ask(statement)
-        rows = list(islice(answer.rows(), args.limit + 1))
+        names, rows = (by_spark if args.engine == "spark" else by_duckdb)(args, statement)
     except HashtideError as error:
-        # DuckDB quotes values out of the tables.
+        # Both engines quote values out of the tables.
         raise type(error)(safe(str(error))) from None
-    show(args.format or ("json" if args.json else "table"), answer.columns, rows[:args.limit])
+    show(args.format or ("json" if args.json else "table"), names, rows[:args.limit])
     if len(rows) > args.limit:
         print(f"Only the first {args.limit:,} rows; --limit N shows more.", file=sys.stderr)
     return 0
+
+
+def by_duckdb(args: argparse.Namespace, statement: str) -> tuple[list[str], Rows]:
+    """Names of the columns, and one row more than are to be shown where there are more."""
+    cluster, files = open_cluster(args)
+    answer = open_database(Tables(cluster, args.stream, files)).ask(statement)
+    return answer.columns, list(islice(answer.rows(), args.limit + 1))
+
+
+def by_spark(args: argparse.Namespace, statement: str) -> tuple[list[str], Rows]:
+    """The same, by a session of Spark that begins and ends with the statement."""
+    cluster = shell.cluster_of(args)
+    return ask(shell.session_of(cluster, args.stream, on_yarn=not args.local), statement, args.limit + 1)
 
 
 def show(how: str, names: list[str], rows: Rows) -> None:

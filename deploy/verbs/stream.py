@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from deploy import hdfs, health, provision, sources, supervisor, yarn
@@ -12,12 +12,14 @@ from deploy.config import Cluster
 from deploy.errors import BadUse, HashtideError, TimedOut
 from deploy.launch import Launcher, newest_epoch
 from deploy.lines import screen
-from deploy.spec import MODES, RESUME, Request, StreamSpec
+from deploy.spec import ENGINES, MODES, RESUME, Request, StreamSpec
 from deploy.verbs import history
 from deploy.verbs.common import add_verb, dump, now_ms, open_cluster, positive, progress
 from spark_apps.contract import StreamPaths
 
-PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes")
+PARAMETERS = ("trigger_seconds", "max_files", "watermark_minutes", "window_seconds", "slide_seconds")
+WORDS = {"window_seconds": "window of engine classic", "slide_seconds": "its slide"}
+TEXTS = ("engine", "landing")
 RESOURCES = {"queue": "YARN queue", "executors": "executors", "executor_memory": "their memory, such as 640m or 2g"}
 
 
@@ -26,13 +28,21 @@ def add_to(verbs: Any) -> None:
                               description="One stream: its directories, its driver, its state.",
                               example="stream status")
     of = family.add_subparsers(dest="stream_verb", metavar="VERB", required=True)
-    add_verb(of, "provision", provision_stream, "Make the stream's directories in HDFS; again changes nothing.",
-             example="stream provision --stream music")
+    made = add_verb(of, "provision", provision_stream, "Make the stream's directories in HDFS; again changes nothing.",
+                    example="stream provision --stream music")
+    made.add_argument("--superuser", default="", metavar="USER", help="HDFS's own, who acts where the "
+                      "cluster file's user may not make directories in / nor allow snapshots; what is made is still "
+                      "that user's. With Kerberos it is whose ticket `kinit` has got")
     submit = add_verb(of, "submit", submit_stream, "Start the stream, or adopt the driver that runs already.",
                       example="stream submit --trigger-seconds 5")
     for name in PARAMETERS:
         default = next(f.default for f in fields(StreamSpec) if f.name == name)
-        submit.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"(default: {default})")
+        submit.add_argument(f"--{name.replace('_', '-')}", type=positive,
+                            help=" ".join(filter(None, (WORDS.get(name), f"(default: {default})"))))
+    submit.add_argument("--engine", choices=tuple(ENGINES), help="structured, or classic: DStreams, which Spark calls "
+                        "legacy (default: structured)")
+    submit.add_argument("--landing", metavar="STREAM", help="with --engine classic: count the tweets of this stream, "
+                        "beside its own engine (default: its own)")
     for name, text in RESOURCES.items():
         submit.add_argument(f"--{name.replace('_', '-')}", type=positive if name == "executors" else str,
                             help=f"{text} (default: the cluster file's)")
@@ -62,6 +72,10 @@ def tools_of(cluster: Cluster, files: hdfs.Client, say: Any = lambda text: None)
 
 def provision_stream(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
+    if args.superuser:
+        # By a ticket nobody is who they say: then it is that of `kinit`, and not that of the cluster file's keytab.
+        files = hdfs.Client(replace(cluster, hdfs=replace(cluster.hdfs, user=args.superuser),
+                                    spark=replace(cluster.spark, keytab="", principal="")))
     made = provision.provision(files, cluster, args.stream)
     if args.json:
         dump(made)
@@ -72,7 +86,7 @@ def provision_stream(args: argparse.Namespace) -> int:
 
 def submit_stream(args: argparse.Namespace) -> int:
     cluster, files = open_cluster(args)
-    given = {name: getattr(args, name) for name in (*PARAMETERS, *RESOURCES) if getattr(args, name) is not None}
+    given = {name: value for name in (*PARAMETERS, *TEXTS, *RESOURCES) if (value := getattr(args, name)) is not None}
     wish = Request.of({**vars(args), **given})
     spec = wish.spec.within(cluster)
     say = progress(args)

@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,18 @@ from deploy import config
 from deploy.verbs.common import add_verb
 
 ROOT = Path(__file__).parents[2]
+#: A layer's exit code; how many tests passed, failed and were skipped; which ones failed.
+Ended = tuple[int, Counter[str], list[str]]
 #: Cheapest first, so that a plain mistake shows at once. The value is the environment.
 LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "ansible": "ansible", "cluster": "spark"}
+#: These run two at a time, the longest first; what is timed on the cluster wants the machine to itself.
+TOGETHER = ("spark", "unit", "dags", "ansible")
 
 
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "test", run, "Run the tests: unit (no JVM), dags (Airflow), spark (one local session), "
-                    "ansible (lint, templates), cluster (real HDFS, YARN and Airflow).", cluster=False, stream=False,
+                    "ansible (lint, templates, and as root three hosts), cluster (real HDFS, YARN and Airflow). "
+                    "The others run two at a time, the cluster by itself.", cluster=False, stream=False,
                     as_json=False, example="test unit dags")
     # No list: argparse holds the default itself against the choices.
     verb.add_argument("layer", nargs="*", default="all", choices=[*LAYERS, "all"], metavar="LAYER",
@@ -31,22 +38,28 @@ def add_to(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    layers = [name for name in LAYERS if name in args.layer or "all" in args.layer]
-    total = {"passed": 0, "failed": 0, "skipped": 0}
-    codes = []
-    for layer in layers:
+    wanted = [name for name in LAYERS if name in args.layer or "all" in args.layer]
+    together = [name for name in TOGETHER if name in wanted]
+
+    def tried(layer: str, prefix: str) -> Ended:
         began = time.monotonic()
         print(f"== {layer}", flush=True)
-        code, counts = run_layer(layer, args.k, args.x)
-        codes.append(code)
-        for key, n in counts.items():
-            total[key] += n
-        print(f"== {layer}: {'ok' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+        ended = run_layer(layer, args.k, args.x, prefix)
+        print(f"== {layer}: {'ok' if ended[0] == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+        return ended
+
+    with ThreadPoolExecutor(2) as lanes:
+        ended = list(lanes.map(tried, together, [f"{layer}: " if len(together) > 1 else "" for layer in together]))
+    ended += [tried(layer, "") for layer in wanted if layer not in together]
+    total = sum((counts for _, counts, _ in ended), Counter[str]())
+    for name in (name for _, _, names in ended for name in names):
+        print(f"failed: {name}")
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
-    return 1 if any(codes) or total["failed"] else 0
+    return 1 if any(code for code, _, _ in ended) or total["failed"] else 0
 
 
-def run_layer(layer: str, only: str | None, first: bool) -> tuple[int, dict[str, int]]:
+def run_layer(layer: str, only: str | None, first: bool, prefix: str = "") -> Ended:
+    """Runs the layer's pytest. Each line that it prints begins with `prefix`."""
     python = config.home() / "envs" / LAYERS[layer] / "bin" / "python"
     with tempfile.TemporaryDirectory(prefix="hashtide-test-") as scratch:
         report = Path(scratch) / "report.xml"
@@ -54,17 +67,26 @@ def run_layer(layer: str, only: str | None, first: bool) -> tuple[int, dict[str,
                    str(ROOT / "tests" / layer), f"--junitxml={report}", "--durations=8", "-q"]
         command += (["-k", only] if only else []) + (["-x"] if first else [])
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-        code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, text=True,
+                              errors="replace", stdout=subprocess.PIPE if prefix else None,
+                              stderr=subprocess.STDOUT if prefix else None) as pytest:
+            for line in pytest.stdout or ():
+                print(prefix + line, end="", flush=True)
+        code = pytest.returncode
         if only and code == 5:
             code = 0   # pytest's word for: nothing of that name in this layer
-        return code, counted(report)
+        return code, *counted(report)
 
 
-def counted(report: Path) -> dict[str, int]:
+def counted(report: Path) -> tuple[Counter[str], list[str]]:
+    """How many tests passed, failed and were skipped; which ones failed."""
     if not report.is_file():
         print("hashtide: pytest wrote no report", file=sys.stderr)
-        return {"failed": 1}
-    suites = list(ET.parse(report).getroot().iter("testsuite"))  # noqa: S314
-    tests, bad, skipped = (sum(int(s.get(key, 0)) for s in suites for key in keys)
-                           for keys in (("tests",), ("failures", "errors"), ("skipped",)))
-    return {"passed": tests - bad - skipped, "failed": bad, "skipped": skipped}
+        return Counter(failed=1), []
+    counts, failed = Counter[str](), list[str]()
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314
+        words = {part.tag for part in case}
+        if words & {"failure", "error"}:
+            failed.append(f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}")
+        counts["failed" if words & {"failure", "error"} else "skipped" if "skipped" in words else "passed"] += 1
+    return counts, failed

@@ -23,7 +23,7 @@ _IDS = 3
 def add_to(verbs: Any) -> None:
     verb = add_verb(verbs, "verify", run, "Compare what the stream counted with each sealed hour, and both with a "
                     "fresh run of the batch on YARN; the rows that differ, each with its reason (late, other_version, "
-                    "seam, incomplete). 1 where one has none.",
+                    "purged, seam, incomplete). 1 where one has none.",
                     example="verify --from 2026-03-01T10 --to 2026-03-01T12")
     add_range(verb)
     verb.add_argument("--rows", type=positive, default=40, metavar="N",

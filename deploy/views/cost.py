@@ -8,8 +8,9 @@ from spark_apps.contract import StreamPaths
 
 
 def cost(hdfs: landed.Marks, paths: StreamPaths) -> list[dict[str, Any]]:
-    """A row a source: {source, written_ms, spend}; spend is None where posts are not counted."""
+    """A row a source: {source, written_ms, ended, spend}; spend is None where posts are not counted."""
     return [{"source": source, "written_ms": mark.get("written_ms"), "alarm": mark.get("alarm"),
+             "ended": bool(mark.get("ended")),
              "spend": spend(mark["spend"]) if mark.get("spend") else None}
             for source, mark in sorted(landed.said(hdfs, paths).items())]
 

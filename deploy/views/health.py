@@ -4,9 +4,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from deploy import gaps, pages
+from deploy import gaps, holding, lease, pages
 from deploy.checkpoints import points
-from deploy.health import judge
+from deploy.health import Health, judge
 from deploy.launch import Launcher
 from deploy.observation import Observation, observe
 from deploy.tables import Tables
@@ -15,6 +15,11 @@ from spark_apps.contract import HOUR_MS, QUARANTINE_REASONS, StreamPaths, hour_n
 #: Points of a curve at most.
 _POINTS = 360
 _UNWELL, _LATE, _WELL = "bad", "warn", "good"
+#: Verdicts for somebody who has not read the documentation.
+SAID = {"running": "It runs", "starting": "It is starting", "stopping": "It is stopping",
+        "stopped": "It is stopped, as somebody asked for", "never submitted": "It was never started",
+        "should run and does not; its supervisor or the watchdog starts it again":
+            "It should run and does not; it is started again by itself"}
 #: Counts that are older than this are behind, whatever the reason.
 _BEHIND_MS = 3 * 60_000
 
@@ -33,7 +38,15 @@ def health(tools: Launcher, stream: str, tables: Tables, hours: int = 6) -> dict
         "asked_ms": seen.desired.get("time_ms"), "commit_ms": seen.heartbeat.get("commit_ms"),
         "newest_minute_ms": newest, "backlog_files": seen.heartbeat.get("backlog_files"),
         "backlog_seconds": seen.heartbeat.get("backlog_s"), "links": links(tools, seen),
+        "said": said(found), "run": run(tools, stream),
         "savepoint": newest_savepoint(tools, paths), "disk": disk(tools, paths), "batches": told, "hours": hours}
+
+
+def said(found: Health) -> str:
+    """A verdict that is not among SAID stands for itself, but for a park's, whose reason stands beneath it."""
+    if found.parked:
+        return "It is parked: it gave up, and waits for a person"
+    return SAID.get(found.verdict, found.verdict[:1].upper() + found.verdict[1:])
 
 
 def why(seen: Observation, newest_ms: int | None, open_gaps: list[str]) -> list[str]:
@@ -55,6 +68,12 @@ def links(tools: Launcher, seen: Observation) -> dict[str, str]:
     if not seen.app:
         return {}
     return pages.of(tools.cluster, seen.stream, seen.app, int(seen.heartbeat.get("generation") or 0))
+
+
+def run(tools: Launcher, stream: str) -> dict[str, str] | None:
+    """The run of Airflow's that holds the stream, if one does."""
+    dag, name = holding.run_of(lease.held_by(tools, stream))
+    return {"dag": dag, "run": name} if dag and name else None
 
 
 def newest_savepoint(tools: Launcher, paths: StreamPaths) -> dict[str, Any] | None:
@@ -90,8 +109,6 @@ def batches(tools: Launcher, paths: StreamPaths, since_ms: int) -> list[dict[str
     found.sort(key=lambda one: one["at_ms"])
     size = -(-len(found) // _POINTS) or 1
     return [_merged(found[n:n + size]) for n in range(0, len(found), size)]
-
-
 
 
 def _point(said: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from deploy.launch import Launcher
 from deploy.records import Records
 from deploy.saying import lasted, percent, told
 from deploy.views.kept import KeptFiles
-from spark_apps.contract import StreamPaths
+from spark_apps.contract import HOUR_MS, StreamPaths
 from spark_apps.gap import Gap
 from spark_apps.windows import DAY_MS
 
@@ -42,10 +42,39 @@ def history(tools: Launcher, stream: str, now_ms: int) -> dict[str, Any]:
     found = {days: report(records, now_ms - days * DAY_MS, now_ms, arrivals) for days in DAYS}
     missing = gaps.read(tools.hdfs, paths, (since, now_ms), now_ms)
     saved = [(at, name) for name, at in points.snapshots(tools.hdfs, paths).items() if at >= since]
-    events = [*map(event, found[max(DAYS)].events), *(_gap(one, now_ms) for one in missing),
+    events = [*linked(list(found[max(DAYS)].events)), *(_gap(one, now_ms) for one in missing),
               *(_savepoint(at, name) for at, name in saved)]
     return {"events": sorted(events, key=lambda one: int(one["time_ms"]), reverse=True),
             "windows": [window(found[days], days, records) for days in DAYS]}
+
+
+def linked(events: list[Event]) -> list[dict[str, Any]]:
+    """Each launch with the end that it follows, and with its release where that is another one than before. The oldest
+    first, as they come."""
+    out, ended, release = [], "", ""
+    for one in events:
+        told_of = event(one)
+        if one.what == "end":
+            ended = one.kind
+        elif one.what == "launch":
+            if ended and ended != "superseded":
+                told_of |= {"title": f"Restarted, because {ENDS.get(ended, ended)}", "what": "restart"}
+            if release and one.release != release:
+                told_of |= {"title": f"Release {one.release} launched; before it ran {release}", "what": "release"}
+            ended, release = "", one.release
+        elif one.what == "stopped":
+            ended = ""
+        out.append(told_of)
+    return out
+
+
+def recent(tools: Launcher, stream: str, now_ms: int, hours: int) -> list[dict[str, Any]]:
+    """What was not asked for in the last hours, the newest first."""
+    paths, since = StreamPaths(stream, tools.cluster.root), now_ms - hours * HOUR_MS
+    found = report(restart_ledger.read(tools, stream, since), since, now_ms, restart_ledger.arrivals(tools.hdfs, paths))
+    missing = [_gap(one, now_ms) for one in gaps.read(tools.hdfs, paths, (since, now_ms), now_ms)]
+    unasked = [one for one in map(event, found.events) if one["tone"] != "plain"]
+    return sorted([*unasked, *missing], key=lambda one: int(one["time_ms"]), reverse=True)
 
 
 def event(one: Event) -> dict[str, Any]:
@@ -53,6 +82,8 @@ def event(one: Event) -> dict[str, Any]:
     title = WHATS.get(one.what, one.what)
     if one.what == "end":
         title = f"Ended: {ENDS.get(one.kind, one.kind)}"
+    elif one.what == "outage":
+        title = f"{one.kind or 'The cluster'} did not answer for {lasted(one.seconds)}"
     return {"time_ms": one.time_ms, "what": one.what, "title": title, "who": one.who,
             "detail": told(replace(one, who="", why="")),
             "why": one.why, "kind": one.kind, "epoch": one.epoch, "application": one.application,
@@ -71,9 +102,8 @@ def _gap(one: Gap, now_ms: int) -> dict[str, Any]:
     until = "lasts" if one.end_ms is None else "over"
     return {"time_ms": one.start_ms, "what": "gap", "title": f"{WHATS['gap']} from {one.source}", "who": "",
             "why": one.detail,
-            "detail": f"{one.cause}, {lasted(seconds)}, {until}; " + (
-                f"backfilled {one.recovered:,} posts" if one.recovered else
-                "posts of it may be missing" if one.missing(now_ms) else "nothing is missing"),
+            "detail": f"{one.cause}, {lasted(seconds)}, {until}; recovery: {gaps.recovery(one)}; "
+                      + ("posts of it may be missing" if one.missing(now_ms) else "nothing is missing"),
             "kind": one.cause, "seconds": seconds, "how": until, "tone": "warn" if one.missing(now_ms) else "plain"}
 
 

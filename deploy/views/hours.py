@@ -23,6 +23,15 @@ MEANING = {
     CLOSED: "it is over, and is about to be sealed; until then the stream's counts stand",
     OPEN: "it goes on, or lines of it may still arrive",
     EMPTY: "nothing has landed"}
+#: What to do about it, where there is anything.
+NEXT = {
+    UNSOUND: "Rebuild it. Where its account is no better then, `ledger --quarantine` and the log of its seal in "
+             "hashtag_hourly have the rest.",
+    DRIFTING: "Nothing is to be done for the counts. A rebuild compares once more; `verify` of this hour names the "
+              "tweets behind each row.",
+    INCOMPLETE: "Rebuild it once what is missing has come, by a backfill or a search of the ingest service; a rebuild "
+                "alone brings nothing that has not landed.",
+    OVERDUE: "Rebuild it, and look in Airflow why hashtag_hourly did not."}
 #: A seal runs after what it waits for; two more runs of hashtag_hourly may pass.
 _OVERDUE_MS = landed.LIMIT_MS + HOUR_MS
 #: Differences that are shown of an hour.
@@ -60,17 +69,21 @@ def state(hour: int, row: dict[str, Any] | None, is_landed: bool, marks: dict[st
     else:
         found = SEALED
     if missing:
-        found, why = INCOMPLETE, [*why, f"{len(missing)} of its minutes touch a gap"]
+        found, why = INCOMPLETE, [*why, f"{len(missing)} of its minutes touch{'es' * (len(missing) == 1)} a gap"]
     if row is not None and not row["complete"]:
         found, why = INCOMPLETE, [*why, str(row["gap"])]
     # Of an older revision a verification says nothing any more.
     if drift and row is not None and drift.get("revision") == row["revision"]:
-        found, why = DRIFTING, [*why, f"{drift['unexplained']:,} rows differ and nothing explains them"]
+        found, why = DRIFTING, [*why, _unexplained(int(drift["unexplained"]))]
     if row is not None and not row["adds_up"]:
         found, why = UNSOUND, [*why, "its account is not whole"]
     said = {} if row is None else {name: row[name] for name in ("revision", "lines", *ledger.FATES)} | {
         "quarantined": sum(row["quarantined"].values())}
     return {"state": found, "why": "; ".join(filter(None, why)), "missing_minutes": len(missing), **said}
+
+
+def _unexplained(rows: int) -> str:
+    return f"{rows:,} row{'s differ' if rows > 1 else ' differs'} between stream and seal"
 
 
 def unexplained(files: Files, paths: StreamPaths, window: Span) -> dict[int, dict[str, Any]]:
@@ -93,6 +106,7 @@ def hour(tables: Tables, files: Files, now_ms: int, hour_ms: int) -> dict[str, A
     told = state(hour_ms, row, is_landed, landed.marks(files, paths), gaps.incomplete(missing, window, now_ms), drift
                  if drift.get("unexplained") else None, now_ms)
     return {"hour": hour_name(hour_ms), "hour_ms": hour_ms, **told, "meaning": MEANING[told["state"]],
+            "next": NEXT.get(told["state"], ""),
             "landed": is_landed, "through_ms": row["through_ms"] if row else None,
             "quarantined_by": row["quarantined"] if row else {},
             "sealed_ms": _instant(row["sealed_at"]) if row else None,
@@ -112,7 +126,7 @@ def verified(said: dict[str, Any]) -> dict[str, Any] | None:
 
 def _gap(one: Gap, now_ms: int) -> dict[str, Any]:
     return {"start_ms": one.start_ms, "end_ms": one.end_ms, "source": one.source, "cause": one.cause,
-            "detail": one.detail, "recovered": one.recovered, "missing": one.missing(now_ms)}
+            "detail": one.detail, "recovery": gaps.recovery(one), "missing": one.missing(now_ms)}
 
 
 def _ms(row: dict[str, Any]) -> int:

@@ -1,13 +1,12 @@
 """The tags of the newest window, by count or by trend, each with its minutes; and tags that hold some letters."""
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import asdict
 from typing import Any
 
-from deploy.rollup import most_frequent
+from deploy.lines import tag_key
 from deploy.tables import Reading, Tables
-from deploy.top import Asked, Top, instants, look, tallies
+from deploy.top import Asked, Top, instants, look
 from deploy.trending import Trending
 from spark_apps.contract import ALL_TWEETS, HOUR_MS, MINUTE_MS
 from spark_apps.windows import Trend, Windows, span_ms, span_name
@@ -23,7 +22,13 @@ _FOUND = 30
 def now(tables: Tables, now_ms: int, window: str = "10m", by: str = "count", k: int = MOST) -> dict[str, Any]:
     """`tags` is empty and `window` None while nothing is counted."""
     windows = Windows(span_ms(window))
-    found = look(tables, now_ms, Asked(windows, k, Trend(windows) if by == "trend" else None))
+    return shown(tables, now_ms, Asked(windows, k, Trend(windows) if by == "trend" else None))
+
+
+def shown(tables: Tables, now_ms: int, asked: Asked) -> dict[str, Any]:
+    """As `now`, of whatever is asked for."""
+    by = "trend" if asked.trend else "count"
+    found = look(tables, now_ms, asked)
     if found is None:
         return {"window": None, "by": by, "tags": []}
     reading = tables.reading()
@@ -52,20 +57,21 @@ def _told(one: Any, before: dict[str, int]) -> dict[str, Any]:
 def _ranks_before(reading: Reading, found: Top) -> dict[str, int]:
     """By tweets, ties by key, as the window itself is ranked."""
     length = found.to_ms - found.from_ms
-    earlier = tallies(reading, found.from_ms - length, found.from_ms)
-    return {tag: rank for rank, (tag, _) in enumerate(most_frequent(earlier, len(earlier)), 1)}
+    rows = reading.current(["tag", "tweets"], [(found.from_ms - length, found.from_ms)])
+    summed = rows.group_by("tag").aggregate([("tweets", "sum")])
+    ordered = summed.sort_by([("tweets_sum", "descending"), ("tag", "ascending")])["tag"].to_pylist()
+    tags = (tag for tag in ordered if tag != ALL_TWEETS)
+    return {tag: rank for rank, tag in enumerate(tags, 1)}
 
 
 def _curves(reading: Reading, names: list[str], found: Top) -> tuple[dict[str, list[int]], int]:
     """Tweets of each tag in equal steps until the window's end."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     whole = max(2 * (found.to_ms - found.from_ms), _LEAST_MS)
     step = -(-whole // _POINTS // MINUTE_MS) * MINUTE_MS
     begin = found.to_ms - step * _POINTS
-    rows = reading.current(["window_start", "tag", "tweets"], [(begin, found.to_ms)])
-    rows = rows.filter(pc.field("tag").isin(pa.array(names, pa.string())))
+    rows = reading.current(["window_start", "tag", "tweets"], [(begin, found.to_ms)], names)
     at = pc.divide(pc.subtract(instants(rows["window_start"]), begin), step)
     summed = rows.append_column("at", at).group_by(["tag", "at"]).aggregate([("tweets", "sum")])
     curves = {tag: [0] * _POINTS for tag in names}
@@ -79,7 +85,7 @@ def search(tables: Tables, now_ms: int, text: str, hours: int = 24) -> list[dict
     """Tags of the last hours that have this in them, the most frequent first: {tag, tweets}."""
     import pyarrow.compute as pc
 
-    wanted = unicodedata.normalize("NFKC", text.lstrip("#＃")).casefold()
+    wanted = tag_key(text)
     newest = tables.newest_minute(now_ms)
     if not wanted or newest is None:
         return []

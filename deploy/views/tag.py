@@ -1,6 +1,7 @@
 """One tag: its counts over time, of which kinds they are, how it is written, and what rises and falls with it."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from deploy.tables import Tables
@@ -18,23 +19,25 @@ def tag(tables: Tables, now_ms: int, name: str, hours: int = 24) -> dict[str, An
     """Of the hours until the newest counted minute; `points`: [from ms, tweets of it, tweets of all]."""
     newest = tables.newest_minute(now_ms)
     if newest is None:
-        return {"tag": name, "points": [], "totals": {}, "forms": [], "together": []}
+        return {"tag": name, "points": [], "totals": {}, "forms": [], "related": [], "together": []}
     to = newest + MINUTE_MS
     step = -(-hours * HOUR_MS // _POINTS // MINUTE_MS) * MINUTE_MS
     begin = to - -(-hours * HOUR_MS // step) * step
-    rows = tables.reading().current(["window_start", "tag", "form", *MEASURES], [(begin, to)])
+    reading = tables.reading()
+    rows = reading.current(["window_start", "tag", "tweets"], [(begin, to)])
     curves = _curves(rows, begin, step, (to - begin) // step)
     mine, everything = curves(name), curves(ALL_TWEETS)
     return {"tag": name, "hours": hours, "step_ms": step,
             "points": [[begin + n * step, int(a), int(b)] for n, (a, b) in
                        enumerate(zip(mine, everything, strict=True))],
-            **_kinds(rows, name), "together": _together(rows, name, curves)}
+            **_kinds(reading.current(["form", *MEASURES], [(begin, to)], [name]), name),
+            "related": related(tables, name), "learnt": learnt(tables),
+            "together": _together(rows, name, curves)}
 
 
-def _kinds(rows: Any, name: str) -> dict[str, Any]:
+def _kinds(mine: Any, name: str) -> dict[str, Any]:
     import pyarrow.compute as pc
 
-    mine = rows.filter(pc.field("tag") == name)
     totals = {measure: pc.sum(mine[measure]).as_py() or 0 for measure in MEASURES}
     forms = mine.group_by("form").aggregate([("tweets", "sum")])
     found = zip(forms["form"].to_pylist(), forms["tweets_sum"].to_pylist(), strict=True)
@@ -43,25 +46,34 @@ def _kinds(rows: Any, name: str) -> dict[str, Any]:
             "forms": [{"form": form, "tweets": tweets} for form, tweets in ordered[:_FORMS]]}
 
 
-def _curves(rows: Any, begin: int, step: int, count: int) -> Any:
+def related(tables: Tables, name: str) -> list[dict[str, Any]]:
+    """Tags of the same tweets by confidence, where a batch has learnt them: {tag, tweets, confidence, lift}."""
+    opened = tables.open_table("related")
+    if opened is None:
+        return []
+    found = opened.to_pyarrow_table(columns=["related", "tweets", "confidence", "lift"], filters=[("tag", "=", name)])
+    rows = sorted(found.to_pylist(), key=lambda one: (-one["confidence"], one["related"]))[:_RELATED]
+    return [{"tag": one["related"], "tweets": one["tweets"], "confidence": round(one["confidence"], 3),
+             "lift": round(one["lift"], 1)} for one in rows]
+
+
+def learnt(tables: Tables) -> dict[str, str] | None:
+    """The hours that `related` is from: {"from", "to"}."""
+    told = tables.files.read_json(tables.paths.related_result) or {}
+    return {name: str(told[name]) for name in ("from", "to")} if "from" in told and "to" in told else None
+
+
+def _curves(rows: Any, begin: int, step: int, count: int) -> Callable[[str], Any]:
     """A function that gives a tag's tweets in each step."""
     import numpy as np
     import pyarrow.compute as pc
 
-    at = pc.divide(pc.subtract(instants(rows["window_start"]), begin), step)
-    summed = rows.select(["tag", "tweets"]).append_column("at", at).group_by(["tag", "at"]).aggregate(
-        [("tweets", "sum")]).sort_by("tag")
-    tags = summed["tag"].to_pylist()
-    steps, tweets = summed["at"].to_numpy(), summed["tweets_sum"].to_numpy()
-    first: dict[str, tuple[int, int]] = {}
-    for n, one in enumerate(tags):
-        first[one] = (first[one][0] if one in first else n, n + 1)
-
-    def curve(name: str) -> Any:
-        out, (a, b) = np.zeros(count, np.int64), first.get(name, (0, 0))
-        np.add.at(out, steps[a:b], tweets[a:b])
-        return out
-    return curve
+    tags = rows["tag"].combine_chunks().dictionary_encode()
+    numbers = {tag: n for n, tag in enumerate(tags.dictionary.to_pylist())}
+    at = pc.divide(pc.subtract(instants(rows["window_start"]), begin), step).to_numpy()
+    cells = np.bincount(tags.indices.to_numpy().astype(np.int64) * count + at, weights=rows["tweets"].to_numpy(),
+                        minlength=len(numbers) * count).astype(np.int64).reshape(-1, count)
+    return lambda name: cells[numbers[name]] if name in numbers else np.zeros(count, np.int64)
 
 
 def _together(rows: Any, name: str, curves: Any) -> list[dict[str, Any]]:

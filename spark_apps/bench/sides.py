@@ -75,7 +75,7 @@ class Sides:
 
     def stream(self, data: str = "hour", name: str = "stream") -> Run:
         """availableNow: all that is landed, in batches of MAX_FILES."""
-        with self._root(data) as paths:
+        with self.root(data) as paths:
             return self._drained(name, paths, CountsLive(paths, 1, lambda: None), paths.table("counts_live"))
 
     def poison(self) -> Run:
@@ -83,17 +83,17 @@ class Sides:
 
     def noop(self) -> Run:
         """The same stream whose tweets are computed and thrown away."""
-        with self._root("hour") as paths:
+        with self.root("hour") as paths:
             return self._drained("noop", paths, lambda tweets, _: _throw_away(tweets))
 
     def discarded(self) -> Run:
         """The same whose minute counts are computed and thrown away: what is left of the sink is its commit."""
-        with self._root("hour") as paths:
+        with self.root("hour") as paths:
             return self._drained("counted", paths, lambda tweets, _: _throw_away(tweets.transform(minute_counts)))
 
     def steady(self) -> Run:
         """The same files landed a batch's share at a time, each taken before the next one comes."""
-        with self._root("") as paths:
+        with self.root("") as paths:
             files = sorted((self.data / "hour").rglob("*.jsonl"))
             share = max(1, min(MAX_FILES, len(files) // 4))
             with self._settings(STREAM):
@@ -114,7 +114,7 @@ class Sides:
 
     def batch(self) -> Run:
         """Spark's own batch over the seal's transforms; one plan, nothing kept between."""
-        with self._root("hour") as paths, self._settings(BATCH):
+        with self.root("hour") as paths, self._settings(BATCH):
             target = paths.table("counts")
             watch = Watch()
             files = Files(self.spark, paths.base)
@@ -127,7 +127,7 @@ class Sides:
 
     def day(self, hours: int) -> list[tuple[Sealed, float]]:
         """So many hours from the day's first on, sealed as one application seals a range: each with its seconds."""
-        with self._root("day") as paths, self._settings(BATCH):
+        with self.root("day") as paths, self._settings(BATCH):
             first = _hours(Path(paths.landing))[0]
             sealer = Sealer(self.spark, Files(self.spark, paths.base), paths)
             done: list[tuple[Sealed, float]] = []
@@ -148,7 +148,7 @@ class Sides:
         return Run(name, *took, self.tweets, _batches(query), self._counts(table) if table else None)
 
     @contextmanager
-    def _root(self, data: str) -> Iterator[StreamPaths]:
+    def root(self, data: str) -> Iterator[StreamPaths]:
         """Directories of a stream, gone afterwards; its landing is the set of that name, or empty."""
         # Each of its own: Spark's state store goes on writing for a while after its query has ended.
         root = Path(tempfile.mkdtemp(prefix="root-", dir=self.scratch))

@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from spark_apps import kerberos
 from spark_apps.clock import Clock
 from spark_apps.contract import StreamPaths
 from spark_apps.ingest import landing, options, rules, spool
@@ -27,7 +28,8 @@ class _Stopped(Exception):
 
 
 def _landing(args: argparse.Namespace, clock: Clock, threads: int = 1) -> landing.Landing:
-    client = landing.connect(args.webhdfs, args.user, threads)
+    ticket = kerberos.Negotiate(args.keytab, args.principal) if args.kerberos else None
+    client = landing.connect(args.webhdfs, args.user, threads, ticket)
     return landing.Landing(client, StreamPaths(args.stream, args.root), clock, spool.writer(args.spool))
 
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
+from spark_apps.snowflake import made_ms
+
 Json = dict[str, Any]
 
-SNOWFLAKE_MS = 1288834974657
-#: The second day of snowflakes; what an older id would give is no time.
-SNOWFLAKES_SINCE_MS = 1288915200000
 #: The first tweet of all is from 2006-03-21.
 FIRST_MS = 1142899200000
 
@@ -62,7 +61,7 @@ def dump(value: Any) -> bytes:
 
 def sent_ms(tweet: Json, now_ms: int) -> int | None:
     """`created_at`, else what the id tells; None where neither is a time between the first tweet and now."""
-    for ms in (_created_ms(tweet.get("created_at")), snowflake_ms(tweet.get("id_str") or tweet.get("id"))):
+    for ms in (_created_ms(tweet.get("created_at")), made_ms(str(tweet.get("id_str") or tweet.get("id")))):
         if ms is not None and FIRST_MS <= ms <= now_ms:
             return ms
     return None
@@ -71,16 +70,7 @@ def sent_ms(tweet: Json, now_ms: int) -> int | None:
 def event_ms(tweet: Json) -> int | None:
     """The time of the first version of an edited tweet; None where there is but one, or its id tells no time."""
     history = next(filter(None, (_list(tweet, name) for name in _HISTORIES)), [])
-    return snowflake_ms(history[0]) if len(history) > 1 else None
-
-
-def snowflake_ms(value: Any) -> int | None:
-    """https://docs.x.com/fundamentals/x-ids: 41 bits of milliseconds above 22 others."""
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 20):
-        return None
-    ms = (int(text) >> 22) + SNOWFLAKE_MS
-    return ms if ms >= SNOWFLAKES_SINCE_MS else None
+    return made_ms(str(history[0])) if len(history) > 1 else None
 
 
 def _created_ms(text: Any) -> int | None:

@@ -10,13 +10,15 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import hdfs
 import requests
 
+from spark_apps import kerberos
 from spark_apps.clock import Clock
 from spark_apps.contract import LandingFile, StreamPaths
 from spark_apps.ingest.errors import IngestError, Unreachable
@@ -27,18 +29,21 @@ log = logging.getLogger(__name__)
 TIMEOUTS = (5, 30)
 BACKOFF_S = (1.0, 30.0)
 
-FAULTS = (hdfs.HdfsError, requests.RequestException, OSError)
+FAULTS = (hdfs.HdfsError, requests.RequestException, kerberos.TicketError, OSError)
 #: What a NameNode says while it starts, or while another takes over.
 _NOT_NOW = ("SafeModeException", "RetriableException", "StandbyException")
 
 T = TypeVar("T")
 
 
-def connect(addresses: list[str], user: str, threads: int = 1) -> hdfs.InsecureClient:
-    """A WebHDFS client that goes to the next NameNode where one cannot serve."""
+def connect(addresses: list[str], user: str, threads: int = 1, ticket: kerberos.Negotiate | None = None) -> hdfs.Client:
+    """A WebHDFS client that goes to the next NameNode where one cannot serve; `ticket`: instead of a user's name."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=max(10, threads)))
+    if ticket:
+        session.auth = ticket
+        return hdfs.Client(";".join(addresses), timeout=TIMEOUTS, session=session)
     return hdfs.InsecureClient(";".join(addresses), user=user, timeout=TIMEOUTS, session=session)
 
 
@@ -72,10 +77,11 @@ class Landing:
             raise
         return True
 
-    def publish(self, source: str, through_ms: int, alarm: str | None = None) -> None:
-        """Says that all that `source` received before `through_ms` is landed, and what somebody should look at."""
+    def publish(self, source: str, through_ms: int, also: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Says that all that `source` received before `through_ms` is landed, and what else is to be known of it: an
+        `alarm` that somebody should look at, what it `spend`s, that it has `ended` and nothing more is to come."""
         said = {"through_ms": through_ms, "source": source, "written_ms": self._clock.now_ms(),
-                **({"alarm": alarm} if alarm else {})}
+                **{name: value for name, value in also.items() if value}}
         self._replace(self._paths.through(source), json.dumps(said).encode())
 
     def note_gap(self, name: str, data: bytes) -> None:
@@ -156,12 +162,14 @@ def reason(error: Exception) -> str:
         url = error.request.url if error.request is not None else None
         return f"HDFS at {str(url).split('?')[0] if url else 'its address'} does not answer ({type(error).__name__})"
     text = " ".join(str(error).split())[:200]
-    return text if isinstance(error, IngestError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, (IngestError, kerberos.TicketError)) else f"{type(error).__name__}: {text}"
 
 
 def ended(error: Exception) -> IngestError:
     """The same as what ends a command: Unreachable where the next try may go better."""
-    not_now = error.exception in _NOT_NOW if isinstance(error, hdfs.HdfsError) else True
+    not_now = not isinstance(error, kerberos.TicketError) or isinstance(error, kerberos.KdcUnreachable)
+    if isinstance(error, hdfs.HdfsError):
+        not_now = error.exception in _NOT_NOW
     return error if isinstance(error, IngestError) else (Unreachable if not_now else IngestError)(reason(error))
 
 

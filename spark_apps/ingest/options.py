@@ -93,6 +93,9 @@ def _verb(verbs: Any, name: str, text: str, local: bool = True) -> argparse.Argu
     verb.add_argument("--root", default="/hashtide", help="in HDFS (default: %(default)s)")
     verb.add_argument("--webhdfs", required=True, metavar="URL[,URL]", help="http://host:port of every NameNode")
     verb.add_argument("--user", default="", help="whom HDFS sees (default: who runs this)")
+    verb.add_argument("--kerberos", action="store_true", help="HDFS asks for a ticket: that of `kinit`, or of --keytab")
+    verb.add_argument("--keytab", default="", help="with the key of --principal")
+    verb.add_argument("--principal", default="", help="such as hashtide/host.example.org@EXAMPLE.ORG")
     verb.add_argument("--spool", type=Path, required=True, help="directory for what has not been landed yet")
     verb.add_argument("--clock-offset-ms", type=int, default=0, help="shift of the clock that tells the arrival")
     return verb
@@ -111,6 +114,8 @@ def check(args: argparse.Namespace) -> None:
     if args.verb != "rules":
         args.webhdfs = [url.strip().rstrip("/") for url in args.webhdfs.split(",") if url.strip()]
         urls += [("--webhdfs", url) for url in args.webhdfs or [""]]
+        if bool(args.keytab) != bool(args.principal) or args.keytab and not args.kerberos:
+            faults.append("--keytab and --principal go together, and with --kerberos")
     if args.verb != "replay":
         args.url = args.url or (_X if args.source == "x" else "")
         urls.append(("--url", args.url))

@@ -77,7 +77,7 @@ def replay(names: Sequence[str], landing: Landing, spool: Path, source: str, now
         # A seal waits for the mark to pass its hour by some minutes. It never goes back.
         done.through_ms = max((done.last_ms // HOUR_MS + 2) * HOUR_MS, retried(lambda: landing.through(source)) or 0)
         mark = done.through_ms
-        retried(lambda: landing.publish(source, mark))
+        retried(lambda: landing.publish(source, mark, {"ended": True}))
     return done
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_apps.clock import Clock
+from spark_apps.contract import day_name
 from spark_apps.ingest import room
 from spark_apps.ingest.client import FilteredStream
 from spark_apps.ingest.errors import IngestError
@@ -170,6 +171,12 @@ class Service:
             self._spent = self._spend.spent(self._settings.clock.now_ms())
             self._over = self._spent.refusal(self._settings.limits)
 
+    def _spend_of_today(self) -> dict[str, Any] | None:
+        """None where posts are not counted. An idle stream's day ends too."""
+        if not self._spent or not self._settings.limits:
+            return None
+        return self._spent.on(day_name(self._settings.clock.now_ms())).said(self._settings.limits)
+
     def _until_written(self, write: Callable[[], object]) -> None:
         """A full disk is waited for: the inbox fills, and the platform holds back."""
         while True:
@@ -227,7 +234,7 @@ class Service:
                  "nothing left in the spool" if landed and not left else f"{left} files left in the spool")
 
     def _write_status(self, state: str) -> None:
-        self.uploader.alarm = self._alarm
+        self.uploader.also = {"alarm": self._alarm, "spend": self._spend_of_today()}
         volume = self._volume.found
         since = self.client.connected_since
         said: dict[str, Any] = {

@@ -10,11 +10,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from spark_apps.contract import day_name
 from spark_apps.ingest.errors import IngestError
 
 PRICE_USD = 0.005
@@ -52,6 +54,17 @@ class Spent:
                         f"{self._over(what)}T00:00Z")
         return None
 
+    def on(self, date: str) -> Spent:
+        """The same of a day on which nothing was read yet; of this very day as it is."""
+        if date == self.date:
+            return self
+        return Spent(date, 0, self.month if date[:7] == self.date[:7] else 0)
+
+    def said(self, limits: Limits) -> dict[str, Any]:
+        """{"date", "day", "month", "limit_day", "limit_month", "price_usd"}: posts, as whoever shows them needs it."""
+        return {"date": self.date, "day": self.day, "month": self.month, "limit_day": limits.day,
+                "limit_month": limits.month, "price_usd": limits.price_usd}
+
     def _of(self, limits: Limits) -> tuple[tuple[str, int, int | None], ...]:
         return ("day", self.day, limits.day), ("month", self.month, limits.month)
 
@@ -78,7 +91,7 @@ class Spend:
 
     def read(self, records: Sequence[bytes], now_ms: int) -> None:
         """Counts the posts of these records that the day has not had; telling it the same twice changes nothing."""
-        date = _date(now_ms)
+        date = day_name(now_ms)
         found = [(date, number) for record in records if (number := _id(record)) is not None]
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
@@ -96,7 +109,7 @@ class Spend:
                 raise
 
     def spent(self, now_ms: int) -> Spent:
-        date = _date(now_ms)
+        date = day_name(now_ms)
         with self._errors():
             rows = self._db.execute("SELECT date, posts FROM days WHERE date LIKE ?", (f"{date[:7]}-%",)).fetchall()
         return Spent(date, dict(rows).get(date, 0), sum(posts for _, posts in rows))
@@ -109,10 +122,6 @@ class Spend:
             raise OSError(errno.ENOSPC if "full" in str(error) else errno.EIO, str(error), str(self._file)) from None
         except sqlite3.DatabaseError as error:
             raise IngestError(f"{self._file}: {error}; move it away, and the month's posts are counted anew") from None
-
-
-def _date(now_ms: int) -> str:
-    return f"{datetime.fromtimestamp(now_ms / 1000, timezone.utc):%Y-%m-%d}"
 
 
 def _id(record: bytes) -> int | None:

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from spark_apps.ingest import gaps
 from spark_apps.ingest.landing import BACKOFF_S, FAULTS, Landing, reason
@@ -31,7 +32,7 @@ class Uploader(threading.Thread):
         self.through_ms: int | None = None
         self.error: str | None = None
         self.gap_error: str | None = None
-        self.alarm: str | None = None   # goes along with the mark
+        self.also: dict[str, Any] = {}   # goes along with the mark
 
     def add(self, rotation: Rotation) -> None:
         with self._changed:
@@ -92,7 +93,7 @@ class Uploader(threading.Thread):
             self._landing.sweep()
             self._swept = True
         if rotation.through_ms > (self.through_ms or 0):
-            self._landing.publish(self._source, rotation.through_ms, self.alarm)
+            self._landing.publish(self._source, rotation.through_ms, self.also)
             self.through_ms = rotation.through_ms
 
     def _note_gaps(self) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_apps.snowflake import SNOWFLAKE_MS, SNOWFLAKES_SINCE_MS
 from spark_apps.transforms.parse import ID, raw_id
 
-#: ms = (id >> 22) + SNOWFLAKE_MS; ids before 2010-11-04 are no such numbers and give the seconds after this instant.
-SNOWFLAKE_MS = 1288834974657
-SNOWFLAKES_SINCE_MS = 1288915200000     # 2010-11-05T00:00Z
 #: One tweet dated 2099 would move the watermark and drop every honest row.
 AHEAD_MS = 300_000
 

@@ -25,12 +25,13 @@ def tag(records: DataFrame) -> DataFrame:
     return tagged.select(*kept, *TWEET)
 
 
-def first_version(tweets: DataFrame) -> DataFrame:
-    """(..., identity, edit_index, source, arrival_ms, file, at) -> the same and `wins`: one row of each identity.
+def first_version(tweets: DataFrame, *within: str) -> DataFrame:
+    """(..., identity, edit_index, source, arrival_ms, file, at) -> the same and `wins`: one row of each identity, or
+    of each identity and value of the columns `within`.
 
     The lowest (edit_index, source, arrival, file, position) counts, in whatever order the copies are read.
     """
-    order = Window.partitionBy("identity").orderBy("edit_index", "source", "arrival_ms", "file", "at")
+    order = Window.partitionBy("identity", *within).orderBy("edit_index", "source", "arrival_ms", "file", "at")
     return tweets.withColumn("wins", F.row_number().over(order) == 1)
 
 

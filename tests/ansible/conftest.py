@@ -11,8 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ANSIBLE = ROOT / "ansible"
 INVENTORIES = ("single", "ha", "lab")
+#: What lies above another inventory.
+ABOVE = {"lab_application": "lab"}
 #: What `deploy/hashtide artifacts` would write; rendering needs no archive.
-ARTIFACTS = {"hadoop": {"version": "9.9.9", "file": "hadoop-9.9.9.tar.gz", "sha256": "ab" * 32}}
+_ONE = {"version": "9.9.9", "file": "x-9.9.9.tar.gz", "sha256": "ab" * 32}
+ARTIFACTS = {**dict.fromkeys(("hadoop", "spark", "spark_jars", "node_python", "airflow", "application"), _ONE),
+             "applications": {"9.9.9": _ONE}}
 
 
 def run(program: str, *args: str, wanted: int | None = 0) -> subprocess.CompletedProcess[str]:
@@ -26,6 +30,12 @@ def run(program: str, *args: str, wanted: int | None = 0) -> subprocess.Complete
 
 def playbook(*args: str, wanted: int | None = 0) -> subprocess.CompletedProcess[str]:
     return run("ansible-playbook", *args, "-e", json.dumps({"artifacts": ARTIFACTS}), wanted=wanted)
+
+
+def chosen(inventory: str) -> list[str]:
+    """The options that choose it."""
+    below = ["-i", f"inventories/{ABOVE[inventory]}"] if inventory in ABOVE else []
+    return [*below, "-i", f"inventories/{inventory}"]
 
 
 def playbooks() -> Sequence[str]:

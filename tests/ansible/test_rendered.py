@@ -7,25 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.conftest import ANSIBLE, INVENTORIES, playbook
+from deploy import config
+from tests.ansible.conftest import ABOVE, ANSIBLE, INVENTORIES, playbook
 
 RENDER = Path(__file__).with_name("render.yml")
 FACTS = {"architecture": "x86_64", "memtotal_mb": 16384, "processor_vcpus": 4}
 
 
 class Rendered:
-    def __init__(self, inventory: str, into: Path) -> None:
+    def __init__(self, inventory: str, into: Path, given: dict[str, object] | None = None) -> None:
         self.inventory, self.into = inventory, into
-        playbook("-i", f"inventories/{inventory}", str(RENDER), "-e", json.dumps({"into": str(into), "facts": FACTS}))
+        playbook("-i", f"inventories/{inventory}", str(RENDER), "-e",
+                 json.dumps({"into": str(into), "facts": FACTS, **(given or {})}))
         self.hosts = sorted(path.name for path in into.iterdir())
 
     def site(self, host: str, name: str) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for prop in ET.parse(self.into / host / f"{name}.xml").getroot().iter("property"):  # noqa: S314
-            key = prop.findtext("name") or ""
-            assert key not in found, f"{key} stands twice"
-            found[key] = prop.findtext("value") or ""
-        return found
+        return site_of(self.into / host / f"{name}.xml")
+
+
+def site_of(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for prop in ET.parse(path).getroot().iter("property"):  # noqa: S314
+        key = prop.findtext("name") or ""
+        assert key not in found, f"{key} stands twice"
+        found[key] = prop.findtext("value") or ""
+    return found
 
 
 @pytest.fixture(scope="module", params=INVENTORIES)
@@ -93,6 +99,43 @@ def test_an_override_wins_over_what_a_role_sets(tmp_path: Path) -> None:
     assert site["dfs.replication"] == "7" and site["x.<y>"] == "a & b"
 
 
+@pytest.mark.parametrize("inventory", INVENTORIES)
+def test_with_kerberos_every_daemon_has_a_principal_and_nobody_is_anonymous(inventory: str, tmp_path: Path) -> None:
+    hosts = Rendered(inventory, tmp_path, {"kerberos": True, "kerberos_realm": "TEST.LAN"}).hosts
+    for host in hosts:
+        core, hdfs, yarn = (site_of(tmp_path / host / f"{name}-site.xml") for name in ("core", "hdfs", "yarn"))
+        assert core["hadoop.security.authentication"] == core["hadoop.http.authentication.type"] == "kerberos"
+        assert core["hadoop.security.authorization"] == hdfs["dfs.block.access.token.enable"] == "true"
+        assert core["hadoop.http.authentication.simple.anonymous.allowed"] == "false"
+        assert {core["hadoop.rpc.protection"], hdfs["dfs.data.transfer.protection"]} == {"privacy"}
+        daemons = {"namenode", "datanode"} | ({"journalnode"} if inventory != "single" else set())
+        assert {key: value for key, value in hdfs.items() if key.endswith("node.kerberos.principal")} == {
+            f"dfs.{daemon}.kerberos.principal": "hdfs/_HOST@TEST.LAN" for daemon in daemons}
+        for daemon in ("resourcemanager", "nodemanager"):
+            assert yarn[f"yarn.{daemon}.principal"] == "yarn/_HOST@TEST.LAN"
+        everything = {**core, **hdfs, **yarn}
+        assert {value for key, value in everything.items() if "spnego" in key and "principal" in key} == {
+            "HTTP/_HOST@TEST.LAN"}
+        assert {value for key, value in everything.items() if "keytab" in key} == {
+            f"/etc/security/keytabs/{name}.keytab" for name in ("hdfs", "yarn", "${user.name}")}
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_the_application_and_commands_have_a_ticket_where_the_switch_is_on(on: bool, tmp_path: Path) -> None:
+    (host,) = Rendered("single", tmp_path, {"kerberos": on, "kerberos_realm": "TEST.LAN"}).hosts
+    cluster = config.load(tmp_path / host / "cluster.ini")
+    named = "kerberos", "/etc/security/keytabs/hashtide.keytab", f"hashtide/{host}@TEST.LAN"
+    found = cluster.hdfs.authentication, cluster.spark.keytab, cluster.spark.principal
+    assert found == (named if on else ("simple", "", ""))
+    assert ("kinit -k" in (tmp_path / host / "hadoop-env.sh").read_text()) == on
+
+
+def test_without_kerberos_nothing_speaks_of_it(rendered: Rendered) -> None:
+    text = "".join((rendered.into / rendered.hosts[0] / f"{name}-site.xml").read_text() for name in (
+        "core", "hdfs", "yarn"))
+    assert "keytab" not in text and "kerberos" not in text
+
+
 def test_units_run_in_the_foreground_sandboxed_and_give_up(rendered: Rendered) -> None:
     for host in rendered.hosts:
         unit = (rendered.into / host / "example.service").read_text()
@@ -102,4 +145,4 @@ def test_units_run_in_the_foreground_sandboxed_and_give_up(rendered: Rendered) -
 
 
 def test_the_inventories_are_all_tested() -> None:
-    assert sorted(path.name for path in (ANSIBLE / "inventories").iterdir()) == sorted(INVENTORIES)
+    assert sorted(path.name for path in (ANSIBLE / "inventories").iterdir()) == sorted([*INVENTORIES, *ABOVE])

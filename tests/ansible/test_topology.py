@@ -19,7 +19,9 @@ def plugin(name: str) -> Any:
 
 
 faults = plugin("topology").topology_faults
-namenode_state = plugin("beans").namenode_state
+address_of = plugin("topology").address_of
+beans = plugin("beans")
+namenode_state = beans.namenode_state
 
 
 def groups(**sizes: int) -> dict[str, list[str]]:
@@ -31,7 +33,7 @@ def groups(**sizes: int) -> dict[str, list[str]]:
     {}, {"zookeeper": 1}, {"hdfs_namenode": 2, "hdfs_journalnode": 3, "zookeeper": 3},
     {"yarn_resourcemanager": 2, "zookeeper": 3},
     {"hdfs_namenode": 3, "hdfs_journalnode": 5, "zookeeper": 5, "yarn_resourcemanager": 2, "hdfs_datanode": 40},
-    {"airflow": 1, "postgresql": 1}])
+    {"airflow": 1, "postgresql": 1, "spark": 1, "ingest": 2}])
 def test_a_sound_inventory_has_no_fault(sizes: dict[str, int]) -> None:
     assert faults(groups(**sizes)) == []
 
@@ -63,12 +65,13 @@ def test_all_faults_are_said_at_once() -> None:
 BEANS = [{"name": "Hadoop:service=NameNode,name=FSNamesystem", "tag.HAState": "active", "MissingBlocks": 0,
           "UnderReplicatedBlocks": 2},
          {"name": "Hadoop:service=NameNode,name=FSNamesystemState", "NumLiveDataNodes": 3},
-         {"name": "Hadoop:service=NameNode,name=NameNodeInfo", "Safemode": ""}]
+         {"name": "Hadoop:service=NameNode,name=NameNodeInfo", "Safemode": "",
+          "LiveNodes": '{"w1:9866": {"adminState": "In Service"}, "w2:9866": {"adminState": "Decommissioned"}}'}]
 
 
 def test_a_namenode_is_told_by_its_beans() -> None:
     assert namenode_state(BEANS) == {"state": "active", "safe_mode": False, "live": 3, "missing": 0,
-                                     "under_replicated": 2}
+                                     "under_replicated": 2, "decommissioned": ["w2"]}
 
 
 def test_safe_mode_is_seen() -> None:
@@ -78,3 +81,27 @@ def test_safe_mode_is_seen() -> None:
 @pytest.mark.parametrize("beans", [None, [], BEANS[:1], BEANS[:2], BEANS[1:]])
 def test_one_that_is_still_starting_says_nothing(beans: Any) -> None:
     assert namenode_state(beans) == {}
+
+
+@pytest.mark.parametrize("said,behind", [
+    ([], ["no JournalNode"]), (None, ["no JournalNode"]),
+    ([("10.0.0.1-8485", "false", 0), ("10.0.0.2-8485", "false", 0)], []),
+    ([("10.0.0.1-8485", "true", 0), ("10.0.0.2-8485", "false", 3), ("10.0.0.3-8485", "false", 0)],
+     ["10.0.0.1-8485", "10.0.0.2-8485"])])
+def test_a_journalnode_that_lacks_edits_is_named(said: Any, behind: list[str]) -> None:
+    found = said and [{"name": f"Hadoop:service=NameNode,name=IPCLoggerChannel-{name}", "tag.IsOutOfSync": out,
+                       "CurrentLagTxns": lag} for name, out, lag in said]
+    assert beans.journals_behind(found) == behind
+
+
+@pytest.mark.parametrize("host,address", [
+    ({"ansible_host": "10.0.0.1"}, "10.0.0.1"),
+    ({"ansible_host": "gate.example.org", "ansible_facts": {"default_ipv4": {"address": "10.0.0.2"}}}, "10.0.0.2"),
+    ({"inventory_hostname": "w1", "ansible_facts": {"default_ipv4": {}}}, "w1")])
+def test_a_host_is_known_by_an_address(host: dict[str, Any], address: str) -> None:
+    assert address_of(host) == address
+
+
+def test_what_yarn_says_of_a_node() -> None:
+    assert beans.node_state([{"nodeHostName": "w1", "state": "DECOMMISSIONING"}], "w1") == "DECOMMISSIONING"
+    assert beans.node_state([], "w1") == ""

@@ -94,14 +94,15 @@ def difference(found: Counts, expected: Counts) -> str:
 
 
 @contextmanager
-def loaded(machine: Laptop, stream: str, rate: int, trigger_seconds: int = 10) -> Iterator[Load]:
+def loaded(machine: Laptop, stream: str, rate: int, trigger_seconds: int = 10, **more: object) -> Iterator[Load]:
+    """`more`: of the form of hashtag_stream."""
     now = time.time_ns() // 1_000_000
     full = now - now % HOUR_MS - 3 * HOUR_MS
     cluster.stop(machine.instance, ["simulator", "ingest-hashtags"])
     earlier = frozenset(path.name for path in feed.ledger(machine.instance).glob("ledger-*.jsonl"))
     provisioned = machine.airflow.trigger("hashtag_provision", {"stream": stream})
     assert machine.await_run("hashtag_provision", provisioned)["state"] == "success"
-    run_id = machine.airflow.trigger("hashtag_stream", {"stream": stream, "trigger_seconds": trigger_seconds})
+    run_id = machine.airflow.trigger("hashtag_stream", {"stream": stream, "trigger_seconds": trigger_seconds, **more})
     until(lambda: machine.hdfs.read_json(StreamPaths(stream).heartbeat), 240, "the driver's first heartbeat")
     offset = full - 2 * MINUTE_MS - time.time_ns() // 1_000_000
     ended = threading.Event()

@@ -13,6 +13,7 @@ from spark_apps.contract import HOUR_MS, MINUTE_MS, hour_name
 from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, difference, feeding, loaded
+from tests.cluster.page import AirflowPage
 from tests.cluster.trials import trials
 from tests.cluster.waiting import until
 
@@ -53,6 +54,8 @@ def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load, figure: F
     with trials("driver_kill", figure) as done:
         until(committed, 180, "a commit of attempt 2")
         done.add(time.monotonic() - began)
+    AirflowPage.of(load.machine).await_words("Ended: its driver's process ended, and YARN began another", began,
+                                             "history", STREAM)
     assert load.live_applications() == [app_id]
 
 
@@ -76,6 +79,7 @@ def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Lo
 def test_every_minute_tag_and_form_is_counted_exactly(load: Load, figure: Figure) -> None:
     load.await_second(SECONDS)
     load.end_feeding()
+    AirflowPage.of(load.machine).await_words("Ingest receives nothing now", time.monotonic(), "health", STREAM)
     expected = load.expected()
     minutes = {key[0] for key in expected}
     assert sum(row[0] for key, row in expected.items() if key[1] == "") > 0.9 * RATE * SECONDS

@@ -63,16 +63,18 @@ def test_a_stream_that_has_run_is_whole(load: Load, level: Level, figure: Figure
 
 
 def possible(load: Load) -> list[tuple[str, Damage, tuple[str, ...]]]:
-    """A small state may have no table of RocksDB's, or no snapshot yet; where each changelog from the first on is
-    there, a start does as well without a snapshot; and just after the source's log was put together, nothing of it but
-    the newest lies between."""
+    """A small state may have no table of RocksDB's, or no snapshot yet, or one whose driver was stopped before its
+    checksum; where each changelog from the first on is there, a start does as well without a snapshot; and just after
+    the source's log was put together, there is nothing in its middle to lose."""
     there = examined(load, Level.LAUNCH).seen.sizes
     missing = [word for word, suffix in (("snapshot", ".zip"), ("RocksDB", ".sst"))
                if not any(path.startswith("state/0/0/") and path.endswith(suffix) for path in there)]
     if any(re.fullmatch(r"state/0/0/1_.+\.changelog", path) for path in there):
         missing.append("snapshot missing")
-    if len(log_files([path.removeprefix("sources/0/") for path in there if path.startswith("sources/0/")])) < 3:
-        missing.append("source log before")
+    if "snapshot" not in missing and Patient(load.machine.hdfs, load.paths).state("zip") + ".crc" not in there:
+        missing.append("snapshot's checksum")
+    logs = len(log_files([path.removeprefix("sources/0/") for path in there if path.startswith("sources/0/")]))
+    missing += ["source log before"] * (logs < 3) + ["gap in the source's log"] * (logs < 4)
     return [case for case in (*cases(), *SILENT) if not any(case[0].startswith(word) for word in missing)]
 
 

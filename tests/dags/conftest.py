@@ -16,6 +16,7 @@ USERS = {"admin": "admin", "eve": "viewer"}
 _PASSWORDS = Path(_HOME.name) / "passwords.json"
 _PASSWORDS.write_text(json.dumps({user: user for user in USERS}))
 os.environ |= {
+    "HASHTIDE_HOME": f"{_HOME.name}/hashtide",
     "AIRFLOW_HOME": _HOME.name, "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "deploy" / "airflow" / "plugins"),
@@ -37,6 +38,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Batches:
     from deploy.airflow import tools
 
     made = Batches()
+    # No tables: whoever looks for them finds none, and asks no host that is not there.
+    cluster = replace(made.tools.cluster, hdfs=replace(made.tools.cluster.hdfs, default_fs=f"file://{_HOME.name}"))
+    monkeypatch.setattr(made.tools, "cluster", cluster)
 
     async def sleep(seconds: float) -> None:
         made.sleep(seconds)

@@ -16,10 +16,10 @@ from tests.fakes.page import HOSTILE, STREAM, Page, filled
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_800_001_800_000
-VIEWS = {"streams": {}, "now": {}, "search": {"text": "tag"}, "tag": {"tag": "tag1"}, "health": {}, "hours": {},
-         "hour": {"hour_ms": NOW - NOW % 3_600_000}, "restore": {"point": "before-upgrade"}, "history": {},
-         "checkpoints": {}, "cost": {}}
-FILES = sorted(str(path.relative_to(app.FILES)) for path in app.FILES.rglob("*") 
+VIEWS = {"streams": {}, "summary": {}, "now": {}, "search": {"text": "tag"}, "tag": {"tag": "tag1"},
+         "health": {}, "hours": {}, "hour": {"hour_ms": NOW - NOW % 3_600_000}, "restore": {"point": "before-upgrade"},
+         "history": {}, "checkpoints": {}, "cost": {}}
+FILES = sorted(str(path.relative_to(app.FILES)) for path in app.FILES.rglob("*")
                if path.suffix in (".js", ".css", ".svg"))
 
 
@@ -62,14 +62,14 @@ def get(client: TestClient, view: str, headers: dict[str, str], **more: Any) -> 
 
 
 def test_no_route_is_open_to_somebody_who_is_not_logged_in(served: TestClient) -> None:
-    routes = [*(f"api/{view}" for view in VIEWS), "", *FILES, "nothing", "docs", "openapi.json"]
+    routes = [*(f"api/{view}" for view in VIEWS), "", *FILES, "metrics", "nothing", "docs", "openapi.json"]
     assert {path: served.get(f"/hashtide/{path}").status_code for path in routes} == dict.fromkeys(routes, 401)
     assert served.get("/hashtide/", headers={"Authorization": "Bearer wrong"}).status_code in (401, 403)
 
 
 def test_every_route_of_the_app_was_tried() -> None:
     made = app.make()
-    assert {route.path for route in made.routes} == {*(f"/api/{view}" for view in VIEWS), "/{name:path}"}
+    assert {route.path for route in made.routes} == {*(f"/api/{view}" for view in VIEWS), "/metrics", "/{name:path}"}
     assert all(route.methods == {"GET"} for route in made.routes)
 
 
@@ -102,6 +102,31 @@ def test_nothing_can_be_sent_to_the_page(served: TestClient) -> None:
     admin = login(served, "admin")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert served.request(method, "/hashtide/api/now", headers=admin).status_code == 405
+
+
+def test_looking_changes_nothing(served: TestClient, day: Page) -> None:
+    before = dict(day.hdfs.data)
+    for view in VIEWS:
+        get(served, view, login(served, "admin"))
+    assert day.hdfs.data == before
+
+
+def test_a_page_of_somebody_elses_can_neither_act_by_a_users_cookie_nor_read_by_it(served: TestClient) -> None:
+    token = login(served, "admin")["Authorization"].removeprefix("Bearer ")
+    served.cookies.set("_token", token)
+    run, theirs = "/api/v2/dags/hashtag_stream/dagRuns", {"Origin": "https://elsewhere.example"}
+    body = '{"logical_date": null, "conf": {}}'
+    # What a browser sends of itself to another's server has one of these types; any other it asks about first.
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        assert served.post(run, content=body, headers={**theirs, "Content-Type": kind}).status_code == 422
+    assert served.post(run, content=body, headers={"Content-Type": "application/json"}).status_code not in (401, 422)
+    asked = served.options(run, headers={**theirs, "Access-Control-Request-Method": "POST",
+                                         "Access-Control-Request-Headers": "content-type"})
+    read = served.get("/hashtide/api/now", params={"stream": STREAM}, headers=theirs)
+    assert asked.status_code >= 400 and read.status_code == 200
+    for answer in (asked, read):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert read.headers["cross-origin-resource-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("view", [view for view in VIEWS if view != "streams"])

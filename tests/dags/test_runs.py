@@ -1,6 +1,7 @@
 """Whole DAG runs by dag.test(): Airflow's own task runner, trigger and mapping, on SQLite."""
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from deploy.launch import INTENT_TIMEOUT_MS
 from spark_apps.contract import HOUR_MS, hour_name
 from tests.fakes.batches import PATHS, STREAM, Batches
 from tests.fakes.checkpoints import lived
+from tests.fakes.hearing import hook
 from tests.fakes.world import RELEASE
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +34,8 @@ def dags() -> dict[str, Any]:
 
 def run(dag: Any, **given: Any) -> tuple[str, dict[str, str]]:
     """(state of the run, state of each task instance)."""
+    # dag.test() has no row for a deadline, and fails; the scheduler makes one.
+    dag.deadline = None
     done = dag.test(**given)
     return str(done.state), {f"{ti.task_id}{[ti.map_index] if ti.map_index >= 0 else ''}": str(ti.state)
                              for ti in done.get_task_instances()}
@@ -195,7 +199,7 @@ def test_the_watchdog_triggers_a_run_with_the_streams_own_parameters(world: Batc
     supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=7))
     pause(False)
     assert run(dags["hashtag_watchdog"]) == (
-        "success", {"watch": "success", "hold[0]": "success", "decided": "success"})
+        "success", {"watch": "success", "alert": "success", "hold[0]": "success", "decided": "success"})
     [conf] = confs("operator_triggered")
     assert (conf["stream"], conf["trigger_seconds"]) == (STREAM, 7)
     assert run_ids("operator_triggered")[0].startswith(holding.AUTOMATIC)
@@ -207,8 +211,50 @@ def test_a_paused_stream_dag_shows_at_the_watchdog_and_piles_up_no_runs(world: B
     pause(True)
     before = confs("operator_triggered")
     assert run(dags["hashtag_watchdog"]) == (
-        "failed", {"watch": "success", "hold[0]": "failed", "decided": "success"})
+        "failed", {"watch": "success", "alert": "success", "hold[0]": "failed", "decided": "success"})
     assert confs("operator_triggered") == before
+
+
+def test_a_notifier_that_is_down_shows_at_its_own_task_and_the_stream_finds_its_holder(
+        world: Batches, dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.provision()
+    supervisor.ask(world.tools, supervisor.StreamSpec(STREAM))
+    world.hdfs.write_json(f"{PATHS.gaps}/{world.now_ms() - 3_600_000:013d}-x.json",
+                          {"start_ms": world.now_ms() - 3_600_000, "source": "x", "cause": "lost"})
+    pause(False)
+    with hook() as down, hook() as up:
+        down.answers = 503
+        (tmp_path / "alerts.toml").write_text("".join(
+            f'[[notify]]\nname = "{name}"\nkind = "webhook"\nurl = "{one.url}"\n' for name, one in
+            (("down", down), ("up", up))))
+        monkeypatch.setenv("HASHTIDE_ALERTS", str(tmp_path / "alerts.toml"))
+        states = {"watch": "success", "hold[0]": "success", "decided": "success"}
+        assert run(dags["hashtag_watchdog"]) == ("failed", {**states, "alert": "failed"})
+        assert [one["rule"] for one in up.bodies] == ["gap"] and down.bodies == []
+        down.answers = 204
+        assert run(dags["hashtag_watchdog"]) == ("success", {**states, "alert": "success"})
+        assert len(up.bodies) == len(down.bodies) == 1
+
+
+def test_a_watchdog_that_comes_to_no_end_is_told_of_by_airflows_deadline_until_one_does(
+        world: Batches, dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk._shared.module_loading import import_string
+
+    [deadline] = dags["hashtag_watchdog"].deadline
+    assert deadline.interval < dags["hashtag_watchdog"].dagrun_timeout
+    call = import_string(deadline.callback.path)
+    with hook() as web:
+        (tmp_path / "alerts.toml").write_text(f'[[notify]]\nname = "web"\nkind = "webhook"\nurl = "{web.url}"\n')
+        monkeypatch.setenv("HASHTIDE_ALERTS", str(tmp_path / "alerts.toml"))
+        for _ in range(2):
+            asyncio.run(call(**deadline.callback.kwargs, context={"dag_run": {"dag_run_id": "scheduled__now"}}))
+        assert [(one["rule"], one["state"]) for one in web.bodies] == [("watchdog", "firing")]
+        assert web.bodies[0]["reason"] == "scheduled__now of hashtag_watchdog has not ended in 10 minutes"
+        run(dags["hashtag_watchdog"])
+        assert [one["state"] for one in web.bodies] == ["firing", "resolved"]
+        world.hdfs.down = True
+        asyncio.run(call())
+        assert web.bodies[-1]["title"] == "the watchdog does not come to its end" and len(web.bodies) == 3
 
 
 def test_nothing_to_hold_leaves_the_second_task_skipped(world: Batches, dags: dict[str, Any]) -> None:
@@ -234,7 +280,7 @@ def test_what_the_watchdog_cannot_decide_fails_its_run_and_the_others_find_their
     supervisor.ask(world.tools, supervisor.StreamSpec(STREAM, trigger_seconds=9))
     pause(False)
     assert run(dags["hashtag_watchdog"]) == (
-        "failed", {"watch": "success", "hold[0]": "success", "decided": "failed"})
+        "failed", {"watch": "success", "alert": "failed", "hold[0]": "success", "decided": "failed"})
     assert confs("operator_triggered")[-1]["trigger_seconds"] == 9
 
 

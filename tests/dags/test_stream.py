@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from structlog.testing import capture_logs
 
 from deploy import desired, health, lease, supervisor
-from deploy.airflow import links, notifier, outcome
+from deploy.airflow import links, outcome
 from deploy.airflow.operator import HashtagStreamOperator
 from deploy.airflow.trigger import MAX_FAULTS, QUIET_S, StreamTrigger
 from deploy.config import Airflow
 from deploy.errors import HashtideError, Unreachable
-from spark_apps.contract import StreamPaths
 from tests.fakes.batches import PATHS, STREAM, Batches
 from tests.fakes.world import RELEASE
 
@@ -414,29 +414,15 @@ def test_a_lost_worker_is_followed_by_adoption(world: Batches, task: Any) -> Non
     assert (retried.trigger.epoch, world.epochs()) == (1, ["000001.json"])
 
 
-# notes
-
-def test_each_note_is_given_once(world: Batches) -> None:
-    note = notifier.Note("a", 3, "restart", "killed", "Nothing to do")
-    assert [notifier.notify(world.tools, note) for _ in range(3)] == [True, False, False]
-    assert notifier.notify(world.tools, notifier.Note("a", 4, "restart", "killed", ""))
-
-
-def test_a_notifier_of_ones_own_is_called_and_may_fail(world: Batches, monkeypatch: Any) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(notifier, "told", calls.append, raising=False)
-    monkeypatch.setenv("HASHTIDE_NOTIFIER", "deploy.airflow.notifier:told")
-    notifier.notify(world.tools, notifier.Note("a", 1, "park", "why", "what"))
-    assert calls[0].kind == "park"
-    monkeypatch.setenv("HASHTIDE_NOTIFIER", "no.such:thing")
-    assert notifier.notify(world.tools, notifier.Note("a", 2, "park", "why", "what"))
-
-
-def test_a_restart_and_the_recovery_from_it_are_told(world: Batches, task: Any) -> None:
-    held = task().execute()
-    world.after(60, lambda: die(world, 1))
-    held.go_on()
-    world.commit(2)
-    assert held.trigger.poll() is None
-    told = world.hdfs.list(f"{StreamPaths(STREAM).control}/notified")
-    assert told == ["000001.restart", "000002.recovery"]
+def test_a_restart_and_the_recovery_from_it_stand_in_the_tasks_log(world: Batches, task: Any) -> None:
+    with capture_logs() as logs:
+        held = task().execute()
+        world.after(60, lambda: die(world, 1))
+        held.go_on()
+        world.commit(2)
+        assert [held.trigger.poll() for _ in range(2)] == [None, None]
+    told = [one["event"] for one in logs if one["log_level"] == "warning"]
+    ended = "error: Container killed with exit code 137"
+    assert [one for one in told if "137" in one] == [
+        f"stream {STREAM}: submitted again, since its application ended: {ended}",
+        f"stream {STREAM}, epoch 2: commits again after: {ended}; last batch 1"]

@@ -97,8 +97,8 @@ def checkpoint(world: World, generation: int, paths: StreamPaths = PATHS) -> dic
 class CutAt:
     """HDFS for a process that is killed at its n-th change, before or after that took effect."""
 
-    CHANGES = ("create_exclusive", "write_json", "replace", "mkdirs", "delete", "copy", "create_snapshot",
-               "delete_snapshot")
+    CHANGES = ("create_exclusive", "write_json", "replace", "replace_keeping_time", "mkdirs", "delete", "copy",
+               "create_snapshot", "delete_snapshot")
 
     def __init__(self, inner: Any, at: int, after: bool) -> None:
         self.inner, self.at, self.after, self.calls = inner, at, after, 0

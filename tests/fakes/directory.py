@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ class Directory:
     def replace(self, path: str, data: bytes) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(data)
+
+    def replace_keeping_time(self, path: str, data: bytes) -> None:
+        stood = Path(path).stat()
+        Path(path).write_bytes(data)
+        os.utime(path, ns=(stood.st_atime_ns, stood.st_mtime_ns))
 
     def list(self, path: str) -> list[str]:
         return sorted(self.statuses(path))

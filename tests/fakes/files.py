@@ -55,6 +55,13 @@ class Files:
         with self._lock:
             self.data[path], self.times[path] = data, self._now()
 
+    def replace_keeping_time(self, path: str, data: bytes) -> None:
+        self._check()
+        with self._lock:
+            if path not in self.data:
+                raise HashtideError(f"HDFS has no {path}")
+            self.data[path] = data
+
     def list(self, path: str) -> list[str]:
         return sorted(self.statuses(path))
 

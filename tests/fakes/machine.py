@@ -16,7 +16,12 @@ echo "${0##*/} $*" >>"$MACHINE/calls"
 [ ! -e "$MACHINE/${0##*/}.fails" ] || { echo "${0##*/}: something is wrong"; exit 1; }
 """
 _PROGRAMS = {
-    "apt-get": '[ "$1" != install ] || for name; do touch "$MACHINE/has.$name"; done',
+    "apt-get": """\
+case $1 in
+  install) for name; do touch "$MACHINE/has.$name"; done ;;
+  download) touch "${@: -1}_1_all.deb" ;;
+esac""",
+    "dpkg-deb": 'mkdir -p usr/bin && touch usr/bin/promtool',
     "sudo": 'exec "$@"',
     "python3.11": """\
 case "$*" in
@@ -40,6 +45,8 @@ cp "$MACHINE"/jars/*.jar "$to"
 _LOOKS = """\
 has_java() { [ -e "$MACHINE/has.openjdk-17-jre-headless" ]; }
 has_maven() { [ -e "$MACHINE/has.maven" ]; }
+has_chromium() { [ -e "$MACHINE/has.chromium" ]; }
+has_prometheus() { [ -e "$HASHTIDE_HOME/prometheus/usr/bin/promtool" ]; }
 has_postgresql() { [ -e "$MACHINE/has.postgresql" ]; }
 """
 
@@ -74,7 +81,7 @@ class Machine:
         """The sums of the jars that Maven brings."""
         sums = "".join(f"{hashlib.sha256((self.place / 'jars' / f'{n}.jar').read_bytes()).hexdigest()}  {n}.jar\n"
                        for n in names or ("a", "b"))
-        for profile in ("hadoop", "delta"):
+        for profile in ("hadoop", "delta", "s3"):
             (self.repo / "deploy" / "jars" / f"{profile}.sha256").write_text(sums)
 
     def has(self, *packages: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,29 +49,30 @@ class Page(World):
         self.ms = float(self.clock())
 
 
-def filled(directory: Path, clock: Callable[[], int], hours: int = 26, tags: int = 40) -> Page:
+def filled(directory: Path, clock: Callable[[], int], hours: int = 26, tags: int = 40,
+           names: Sequence[str] = HOSTILE) -> Page:
+    """Counted are `names`, then so many tags, the most frequent first."""
     made = Page(directory, clock)
     now = clock()
     made.hdfs.mkdirs(PATHS.control)
     made.hdfs.mkdirs(PATHS.base)
     made.hdfs.snapshottable = {PATHS.base}  # type: ignore[attr-defined]
-    _counts(made, now, hours, tags)
+    _counts(made, now, hours, [*names, *(f"tag{n}" for n in range(tags))])
     _ledger(made, now, hours)
     _life(made, now)
     _batches(made, now)
     return made
 
 
-def _counts(made: Page, now: int, hours: int, tags: int) -> None:
+def _counts(made: Page, now: int, hours: int, names: Sequence[str]) -> None:
     pick = random.Random(7)
-    names = [*HOSTILE, *(f"tag{n}" for n in range(tags))]
     newest = now - now % MINUTE_MS - MINUTE_MS
     rows: list[tuple[int, str, str, int, int]] = []
     for minute in range(newest - hours * HOUR_MS, newest + 1, MINUTE_MS):
         total = 1
         for n, name in enumerate(names):
             if (tweets := int(pick.random() * 40 / (n + 1) ** 0.6)) > 0:
-                rows.append((minute, name, name, tweets, tweets // 3))
+                rows.append((minute, name.casefold(), name, tweets, tweets // 3))
                 total += tweets
         if newest - minute < 8 * MINUTE_MS:
             rows.append((minute, "emerging", "Emerging", 9, 3))
@@ -110,6 +111,7 @@ def _stamps(instants: Iterable[int]) -> pa.Array:
 def _ledger(made: Page, now: int, hours: int) -> None:
     this = now - now % HOUR_MS
     rows = []
+    checkpoints.land(made, this - HOUR_MS // 2)
     for back in range(2, hours + 1):
         hour = this - back * HOUR_MS
         rows.append({
@@ -139,13 +141,15 @@ def _life(made: Page, now: int) -> None:
     hdfs = made.hdfs
     begun = now - 8 * HOUR_MS
     hdfs.write_json(PATHS.desired_change(1), {"state": "running", "who": "<i>admin</i>", "why": "go", "time_ms": begun})
-    for epoch, at in ((1, begun), (2, now - 6 * HOUR_MS), (3, now - 3 * HOUR_MS)):
-        hdfs.write_json(PATHS.epoch(epoch), {"release": "0.1.0-aaaa", "time_ms": at, "generation": 1, "who": "admin",
-                                             "why": "restart" if epoch > 1 else "go"})
+    killed = "Application killed by user"
+    for epoch, at, why in ((1, begun, "go"), (2, now - 6 * HOUR_MS, f"error: {ERROR}"),
+                           (3, now - 3 * HOUR_MS, f"killed: {killed}")):
+        hdfs.write_json(PATHS.epoch(epoch), {"release": "0.1.0-aaaa", "time_ms": at, "generation": 1, "why": why,
+                                             "who": "hashtag_stream/manual__2027-01-14T22:10:05#1"})
         hdfs.write_json(PATHS.claim(epoch, 1), {"time_ms": at + 20_000, "application": f"application_1_{epoch:04d}"})
         hdfs.times |= {PATHS.epoch(epoch): at, PATHS.claim(epoch, 1): at + 20_000}
     for epoch, at, kind, why in ((1, now - 6 * HOUR_MS - 30_000, "error", ERROR),
-                                 (2, now - 3 * HOUR_MS - 60_000, "killed", "Application killed by user")):
+                                 (2, now - 3 * HOUR_MS - 60_000, "killed", killed)):
         hdfs.write_json(PATHS.restart(epoch), {"epoch": epoch, "time_ms": at, "class": kind, "evidence": why,
                                                "application": f"application_1_{epoch:04d}", "batch_id": epoch * 100})
         hdfs.times[PATHS.restart(epoch)] = at

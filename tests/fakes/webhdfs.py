@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +25,9 @@ class WebHdfs:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.directories: set[str] = {"/"}
+        self.now_ms: Callable[[], int] = lambda: 0
+        self.times: dict[str, int] = {}           # where they were set; permissions the same
+        self.permissions: dict[str, str] = {}
         self.snapshottable: set[str] = set()
         self.mode = "active"
         self.calls: list[tuple[str, str]] = []    # operation, path
@@ -96,7 +99,13 @@ class WebHdfs:
                 return 403, _error("FileAlreadyExistsException", f"{path} exists")
             self._make(path.rpartition("/")[0])
             self.files[path] = body
+            self.times[path], self.permissions[path] = self.now_ms(), query.get("permission", "644")
             return 201, b""
+        if op == "SETTIMES":
+            self.times[path] = int(query["modificationtime"])
+            return 200, b""
+        if op == "GETSTATUS":
+            return 200, {"FsStatus": {"capacity": 1_000, "used": 300, "remaining": 700}}
         if op == "GETCONTENTSUMMARY":
             below = [data for p, data in self.files.items() if p.startswith(f"{path}/")]
             return 200, {"ContentSummary": {"length": sum(map(len, below)), "fileCount": len(below)}}
@@ -112,6 +121,7 @@ class WebHdfs:
             if not possible:
                 return self._missing(path)
             self.files[to] = self.files.pop(path)
+            self.times[to], self.permissions[to] = self.times.pop(path, 0), self.permissions.pop(path, "644")
             return 200, b""
         if not possible or to in self.files:
             return 200, {"boolean": False}
@@ -137,7 +147,8 @@ class WebHdfs:
 
     def _status(self, path: str) -> dict[str, Any] | None:
         if path in self.files:
-            return {"type": "FILE", "length": len(self.files[path]), "pathSuffix": ""}
+            return {"type": "FILE", "length": len(self.files[path]), "pathSuffix": "",
+                    "modificationTime": self.times.get(path, 0), "permission": self.permissions.get(path, "644")}
         return {"type": "DIRECTORY", "length": 0, "pathSuffix": ""} if path in self.directories else None
 
     def _make(self, path: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_apps import session
+from spark_apps.contract import StreamPaths
 
 HOME = Path(os.environ.get("HASHTIDE_HOME") or "~/.hashtide").expanduser()
 
@@ -42,3 +43,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     built = local_session(tmp_path_factory.mktemp("spark"))
     yield built
     built.stop()
+
+
+@pytest.fixture(scope="session")
+def two_hours(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> StreamPaths:
+    """A stream with two sealed hours."""
+    from tests.spark.sealing import sealed_stream
+
+    return sealed_stream(spark, tmp_path_factory.mktemp("two_hours"))

@@ -1,7 +1,7 @@
 """Fifty thousand tweets with every oddity and poison among them: stream = oracle, seal = oracle, row for row.
 
-A fixed seed and a fresh one; HASHTIDE_SEED=N repeats one, HASHTIDE_SEEDS=20 tries the first twenty and
-HASHTIDE_TWEETS says how many tweets of each.
+A fresh seed each time; HASHTIDE_SEED=N repeats one, HASHTIDE_SEEDS=20 tries the first twenty and HASHTIDE_TWEETS says
+how many tweets of each.
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Rows = dict[tuple[int, str, str], tuple[int, ...]]
 
 def seeds() -> list[tuple[int, int]]:
     """(seed, tweets)."""
-    of: tuple[int, ...] = (1, 100 + time.time_ns() % 1_000_000)
+    of: tuple[int, ...] = (100 + time.time_ns() % 1_000_000,)
     environ = os.environ
     if environ.get("HASHTIDE_SEED"):
         of = (int(environ["HASHTIDE_SEED"]),)

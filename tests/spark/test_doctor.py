@@ -17,7 +17,7 @@ from deploy import checkpoints, restart_policy
 from deploy.checkpoints.doctor import Level, Report, examine, gate, look, repairing, ways
 from deploy.errors import Damaged
 from deploy.local.simulator.generator import Generator
-from spark_apps import generations, hashtag_stream
+from spark_apps import driving, generations
 from spark_apps.contract import HOUR_MS
 from spark_apps.progress import Reporter
 from spark_apps.seal import Sealer
@@ -166,5 +166,5 @@ def test_a_driver_that_meets_damage_writes_nothing_and_its_error_parks(kept: Kep
     with pytest.raises(Exception) as raised:
         stream.catch_up()
     assert sorted(path.name for path in log.iterdir()) == before
-    said = hashtag_stream._end_of(raised.value, Reporter(stream.files, stream.paths, 1, 9, 1, 1))
+    said = driving.end_of(raised.value, Reporter(stream.files, stream.paths, 1, 9, 1, 1))
     assert restart_policy.classify(str(said["error"])) == "damaged_checkpoint", said["error"]

@@ -10,7 +10,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_apps import hashtag_stream
+from spark_apps import driving, hashtag_stream
 from spark_apps.args import StreamArgs
 from spark_apps.fence import Fenced
 from spark_apps.files import Files
@@ -48,7 +48,7 @@ def end_of(spark: SparkSession, root: Path, sink: Sink) -> dict[str, object]:
             query.awaitTermination(60)
     finally:
         query.stop()
-    return hashtag_stream._end_of(raised.value, Reporter(files, stream.paths, 1, 1, 1, 1))
+    return driving.end_of(raised.value, Reporter(files, stream.paths, 1, 1, 1, 1))
 
 
 @pytest.mark.parametrize(("sink", "name", "said"), [(file_system_fails, "FileNotFoundException", "xxxx"),

@@ -1,6 +1,7 @@
 """`deploy/hashtide shell` as a person runs a script in it, in local mode, over a stream on local files."""
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,12 +37,12 @@ class Shell:
         self.ini.write_text(f"[hdfs]\ndefault_fs = file://{root}\nwebhdfs = http://127.0.0.1:9\n"
                             f"[yarn]\nresourcemanagers = http://127.0.0.1:9\n[spark]\njars = {jars}\n")
 
-    def __call__(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, stdin: str = "", verb: str = "shell") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HASHTIDE_HOME": str(self.root / "home"),
                        "TMPDIR": str(self.root / "tmp")}
         (self.root / "tmp").mkdir(exist_ok=True)
         (self.root / "cwd").mkdir(exist_ok=True)
-        return subprocess.run([sys.executable, "-P", "-m", "deploy.cli", "shell", "--cluster", str(self.ini), *words],
+        return subprocess.run([sys.executable, "-P", "-m", "deploy.cli", verb, "--cluster", str(self.ini), *words],
                               input=stdin, text=True, capture_output=True, timeout=240, check=False,
                               env=environment, cwd=self.root / "cwd")
 
@@ -110,6 +111,18 @@ def test_standard_input_that_is_no_terminal_is_a_script(shell: Shell) -> None:
 def test_a_script_that_is_not_there_is_wrong_use(shell: Shell) -> None:
     done = shell("--file", "/no/such.py")
     assert (done.returncode, done.stderr) == (2, "hashtide: --file /no/such.py: no such file\n")
+
+
+def test_sparks_sql_is_asked_over_the_catalogue_and_only_reads(shell: Shell) -> None:
+    asked = ("--engine", "spark", "--local")
+    done = shell("SELECT tag, sum(tweets) AS n FROM counts WHERE tag != '' GROUP BY tag ORDER BY n DESC", *asked,
+                 "--json", "--limit", "1", verb="sql")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [{"tag": "spark", "n": 7}]), done.stderr
+    assert said(done) == "Only the first 1 rows; --limit N shows more.\n"
+    done = shell("DELETE FROM counts", *asked, verb="sql")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("hashtide: DeleteFromTable is not for reading") and done.stderr.count("\n") == 1
+    assert not list((shell.root / "tmp").iterdir())
 
 
 def test_what_stands_in_for_a_missing_table_has_the_columns_that_spark_writes(

@@ -15,7 +15,7 @@ from tests.fakes.files import Files
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     (tmp_path / "setup.cfg").write_text("[metadata]\nversion = 1.2.3\n")
-    for name in ("__init__.py", "contract.py", "hashtag_stream.py", "hashtag_batch.py", "ops.py", "ingest/x.py"):
+    for name in ("__init__.py", "contract.py", *artifact.MAINS.values(), "ingest/x.py"):
         path = tmp_path / "spark_apps" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"# {name}\n")

@@ -5,6 +5,8 @@ import argparse
 import errno
 import json
 import os
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from deploy import cli
 from deploy.errors import BadUse, HashtideError, Refused, SafeMode, TimedOut, Unreachable
+from deploy.verbs import tests
 from deploy.verbs.parsing import Parser
 
 
@@ -79,6 +82,7 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
     ("up --source kafka", "--source", "'simulator', 'x'"),
     ("up --source x", "--source x needs the bearer token", "X_BEARER_TOKEN"),
     ("up --rate 6000", "--rate 6000", "at most 5000"),
+    ("up --search", "--search: the simulator begins without rules", "--rule has:hashtags"),
     ("up --faults nowhere.json", "--faults nowhere.json", "No such file"),
     ("up --faults setup.cfg", "--faults setup.cfg: no JSON", "Expecting value"),
     ("up --source x --faults setup.cfg", "--source x", "X_BEARER_TOKEN"),
@@ -210,3 +214,36 @@ def test_every_option_says_what_it_is(parser: argparse.ArgumentParser) -> None:
 def test_the_tests_command_runs_all_layers_where_none_is_named() -> None:
     assert cli.parser().parse_args(["test"]).layer == "all"
     assert cli.parser().parse_args(["test", "unit", "spark"]).layer == ["unit", "spark"]
+
+
+def test_layers_run_two_at_a_time_and_the_cluster_by_itself(monkeypatch: pytest.MonkeyPatch,
+                                                            capsys: pytest.CaptureFixture[str]) -> None:
+    on, seen, met = set[str](), dict[str, set[str]](), threading.Barrier(2)
+
+    def run_layer(layer: str, only: None, first: bool, prefix: str) -> tests.Ended:
+        on.add(layer)
+        if layer in ("unit", "spark"):
+            met.wait(10)   # breaks where they do not run at once
+        seen[layer] = {*on}
+        assert bool(prefix) == (layer != "cluster")
+        on.discard(layer)
+        bad = ["tests/dags/test_a.py::test_b"] * (layer == "dags")
+        return len(bad), Counter(passed=2, failed=len(bad), skipped=1), bad
+
+    monkeypatch.setattr(tests, "run_layer", run_layer)
+    assert tests.run(argparse.Namespace(layer="all", k=None, x=False)) == 1
+    assert seen.keys() == tests.LAYERS.keys() and seen["cluster"] == {"cluster"}
+    assert max(map(len, seen.values())) <= 2
+    assert capsys.readouterr().out.endswith(
+        "\nfailed: tests/dags/test_a.py::test_b\n10 passed, 1 failed, 5 skipped\n")
+
+
+def test_a_layers_report_names_what_failed(tmp_path: Path) -> None:
+    (tmp_path / "report.xml").write_text("""<testsuites><testsuite tests="4" failures="1" errors="1" skipped="1">
+        <testcase classname="tests.unit.test_a" name="test_b[1]"/>
+        <testcase classname="tests.unit.test_a" name="test_b[2]"><failure message="m">text</failure></testcase>
+        <testcase classname="tests.dags.test_c" name="test_d"><error message="m">text</error></testcase>
+        <testcase classname="tests.dags.test_c" name="test_e"><skipped message="m"/></testcase>
+        </testsuite></testsuites>""")
+    assert tests.counted(tmp_path / "report.xml") == (
+        Counter(passed=1, failed=2, skipped=1), ["tests/unit/test_a.py::test_b[2]", "tests/dags/test_c.py::test_d"])

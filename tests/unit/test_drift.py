@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from spark_apps import drift
 from spark_apps.drift import INCOMPLETE, LATE, MAX_IDS, OTHER_VERSION, UNEXPLAINED, Cause, Copy, Key, Row, explain
 
 ALL, A, B = (0, "", ""), (0, "a", "a"), (0, "b", "b")
@@ -113,3 +114,19 @@ def test_a_clamped_tweet_may_have_counted_again_in_a_later_batch() -> None:
     again = [row((60_000, "a", "a"), 1, 0), row((60_000, "", ""), 1, 0)]
     assert [set(reasons) for reasons in told(again, copies=copies).values()] == [{OTHER_VERSION}, {OTHER_VERSION}]
     assert told([row(B, 1, 0)], copies=copies) == {B: {UNEXPLAINED: set()}}
+
+
+def test_what_was_purged_explains_no_more_than_it_was() -> None:
+    def of(live: int, fresh: int, gone: int, *causes: Cause) -> set[str]:
+        [found] = explain([row(A, live, fresh)], causes, purged={A: n(gone)})
+        return set(found.reasons)
+    assert of(5, 3, 2) == {drift.PURGED}
+    assert of(4, 3, 2) == {drift.PURGED}, "of one of the two the stream had not counted it"
+    assert of(6, 3, 2) == {UNEXPLAINED}
+    assert of(2, 3, 2) == {UNEXPLAINED}
+    assert of(4, 3, 2, cause(A, LATE, -1, 7)) == {LATE, drift.PURGED}
+
+
+def test_a_purge_explains_no_row_but_its_own() -> None:
+    found = explain([row(A, 4, 3), row(B, 4, 3)], (), purged={A: n(1)})
+    assert {one.row.key: set(one.reasons) for one in found} == {A: {drift.PURGED}, B: {UNEXPLAINED}}

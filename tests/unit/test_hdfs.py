@@ -40,6 +40,17 @@ def test_replacing_leaves_nothing_beside_the_file(files: hdfs.Client, server: We
     assert list(server.files) == [PATH] and files.read_json(PATH) == {"n": 2}
 
 
+def test_a_file_that_is_rewritten_keeps_its_time_and_its_permission(files: hdfs.Client, server: WebHdfs) -> None:
+    files.replace(PATH, b"before")
+    server.times[PATH], server.permissions[PATH] = 1_772_359_200_000, "640"
+    files.replace_keeping_time(PATH, b"after")
+    assert server.files == {PATH: b"after"}
+    assert (server.times[PATH], server.permissions[PATH]) == (1_772_359_200_000, "640")
+    with pytest.raises(HashtideError, match="HDFS has no /nothing"):
+        files.replace_keeping_time("/nothing", b"x")
+    assert list(server.files) == [PATH]
+
+
 def test_a_file_that_is_not_there_is_none_and_one_without_content_is_empty(files: hdfs.Client, server: WebHdfs) -> None:
     assert files.read_json(PATH) is None
     server.files[PATH] = b""
@@ -188,3 +199,14 @@ def refusing(server: WebHdfs, refused: str, kind: str, message: str) -> object:
         return do(op, *rest)  # type: ignore[arg-type]
 
     return answer
+
+
+def test_the_room_of_the_file_system_and_that_an_old_hadoop_does_not_say_it(files: hdfs.Client,
+                                                                            server: WebHdfs) -> None:
+    assert files.room() == {"capacity": 1_000, "used": 300, "remaining": 700}
+    # As Hadoop says it of an operation that it does not have: `Invalid value for webhdfs parameter "op": ...`
+    server.refused["GETSTATUS"] = "IllegalArgumentException"
+    assert files.room() is None
+    server.refused["GETSTATUS"] = "AccessControlException"
+    with pytest.raises(HashtideError, match="AccessControlException"):
+        files.room()

@@ -1,12 +1,15 @@
 """What is billed is counted once a day an id, over restarts, and reading ends at a limit."""
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.views import cost
 from spark_apps.ingest.errors import IngestError
 from spark_apps.ingest.spend import Limits, Spend, Spent
 from tests.fakes import platform
@@ -94,6 +97,28 @@ def test_reading_ends_at_the_limit_and_does_not_begin_again(hdfs: WebHdfs, tmp_p
     assert (status(spool)["posts_day"] or 0) >= 100
     assert "the limit of 100 posts a day" in status(spool)["error"]
     assert [gap["cause"] for gap in gaps(hdfs)] == ["spend"]
+
+
+def test_what_is_spent_goes_along_with_the_mark_and_onto_the_page(hdfs: WebHdfs, tmp_path: Path) -> None:
+    with platform.serving(tmp_path / "x", token=TOKEN, rate=300) as x, running(
+            hdfs, x.url, tmp_path / "spool", limits=Limits(day=1_000_000)):
+        until(lambda: mark(hdfs).get("spend", {}).get("day", 0) > 100, "a mark that tells of a hundred posts", 30)
+    said = mark(hdfs)["spend"]
+    assert (said["limit_day"], said["limit_month"], said["price_usd"]) == (1_000_000, None, 0.005)
+    assert said["day"] <= said["month"] and cost.spend(said)["day"]["usd"] == round(said["day"] * 0.005, 2)
+
+
+def mark(hdfs: WebHdfs) -> dict[str, Any]:
+    [found] = [json.loads(data) for path, data in dict(hdfs.files).items() if "/_through/" in path and "/." not in path
+               ] or [{}]
+    return dict(found)
+
+
+def test_on_the_next_day_and_in_the_next_month_an_idle_stream_has_spent_nothing() -> None:
+    spent = Spent("2026-11-29", 5, 70)
+    assert spent.on("2026-11-29") is spent
+    assert spent.on("2026-11-30") == Spent("2026-11-30", 0, 70)
+    assert spent.on("2026-12-01") == Spent("2026-12-01", 0, 0)
 
 
 def run_to_its_end(hdfs: WebHdfs, url: str, spool: Path, limits: Limits) -> None:

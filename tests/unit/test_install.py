@@ -97,9 +97,32 @@ def test_only_the_packages_that_are_missing_are_asked_for(machine: Machine) -> N
     assert machine.calls()[-1].endswith("--no-install-recommends postgresql")
 
 
+def test_what_only_tests_need_is_installed_by_itself(machine: Machine) -> None:
+    assert machine.run("ensure test_packages test_packages").returncode == 0
+    assert [call for call in machine.calls() if " install " in call] == [
+        "apt-get install -q -y --no-install-recommends chromium"]
+
+
+def test_a_server_that_only_tests_need_is_unpacked_and_never_installed(machine: Machine) -> None:
+    assert machine.run("ensure prometheus prometheus").returncode == 0
+    assert [call for call in machine.calls() if "update" not in call] == [
+        "apt-get download -q prometheus", "dpkg-deb -x prometheus_1_all.deb ."]
+    machine.mark("dpkg-deb.fails")
+    assert machine.run("ensure prometheus").returncode == 0 and machine.calls() == []
+    assert machine.run("unpack_prometheus").returncode == 1 and (machine.home / "prometheus").exists()
+
+
 def test_maven_is_not_asked_for_where_the_jars_are_there(ready: Machine) -> None:
     (ready.place / "has.maven").unlink()
     assert ready.run("missing_packages").stdout == ""
+
+
+def test_jars_for_s3_come_only_where_they_are_asked_for(ready: Machine) -> None:
+    (ready.place / "has.maven").unlink()
+    assert not (ready.home / "jars" / "s3").exists()
+    assert ready.run("ensure s3 s3").returncode == 0
+    assert (ready.home / "jars" / "s3" / "a.jar").exists()
+    assert [call.split()[-1] for call in ready.calls() if " install " in call] == ["maven"], "nothing else is missing"
 
 
 @pytest.mark.parametrize("lock,again", [

@@ -8,7 +8,7 @@ import pytest
 
 from deploy import cli
 from deploy.errors import HashtideError
-from deploy.lab import base, layout, machine, rights
+from deploy.lab import base, feed, layout, machine, rights
 
 
 def test_hosts_have_names_addresses_and_identities_of_their_own() -> None:
@@ -68,6 +68,13 @@ def test_a_lab_that_is_not_there_is_stopped_and_says_so(tmp_path: Path, monkeypa
     assert cli.main(["lab", "ssh", "node1"]) == 2
     assert "node1 does not run: `deploy/hashtide lab up` starts it" in capsys.readouterr().err
     assert [machine.record(tmp_path / "lab", host) for host in layout.HOSTS] == [None] * 3
+
+
+def test_secrets_of_the_lab_are_made_once_and_are_its_owners_alone(tmp_path: Path) -> None:
+    made = feed.vault(tmp_path)
+    assert feed.vault(tmp_path) == made and len(set(made.values())) == len(made) == 6
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert all(len(value) >= 32 for value in made.values())
 
 
 def test_the_control_groups_of_a_host_go_and_no_others(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_hdfs_library_is_not_shadowed_by_our_module() -> None:
 
 def test_every_file_of_the_top_level_is_meant_to_be_there() -> None:
     assert {path.split("/")[0] for path in TRACKED if not path.startswith(".")} <= {
-        "README.md", "dags", "spark_apps", "deploy", "ansible", "tests", "setup.cfg", "LICENSE", "CHANGELOG.md"}
+        "README.md", "docs", "dags", "spark_apps", "deploy", "ansible", "tests", "setup.cfg", "LICENSE", "CHANGELOG.md"}
 
 
 def test_the_linter_has_nothing_to_say() -> None:
@@ -114,7 +114,7 @@ def test_the_extras_pin_what_the_lock_files_are_made_from() -> None:
 
 
 def test_the_lock_files_hold_what_was_asked_for_with_hashes() -> None:
-    for name in ("spark", "airflow", "ansible", "uv"):
+    for name in ("spark", "airflow", "ansible", "moto", "uv"):
         lock = (ROOT / "deploy" / "requirements" / f"{name}.txt").read_text()
         locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock, re.MULTILINE))
         assert locked and lock.count("--hash=sha256:") >= len(locked)

@@ -8,7 +8,7 @@ from deploy.checkpoints import points, savepoint
 from deploy.errors import BadUse
 from deploy.retention.doing import retire
 from deploy.retention.horizons import RANGES, Horizons
-from spark_apps.contract import HOUR_MS, hour_name
+from spark_apps.contract import HOUR_MS, StreamPaths, hour_name
 from spark_apps.generations import lineage, newest
 from tests.fakes.checkpoints import BYTES
 from tests.fakes.retention import (
@@ -97,6 +97,22 @@ def test_a_point_that_cannot_be_read_keeps_all() -> None:
     found = list_of(world)
     assert not found.found.items
     assert "what savepoint before has taken cannot be read; `deploy/hashtide checkpoint drop before" in reasons(found)
+
+
+def test_a_classic_reader_beside_keeps_what_a_batch_of_it_may_ask_for_again() -> None:
+    world, reader = a_stream(), StreamPaths("beside", PATHS.root)
+    world.hdfs.create_exclusive(reader.desired_change(1), {
+        "state": "stopped", "parameters": {"engine": "classic", "landing": STREAM}})
+    found = list_of(world)
+    assert not whats(found, "archive"), "its first driver takes all"
+    assert "stream beside of engine classic would take it; `deploy/hashtide stream status --stream be" in reasons(found)
+    line = f"{reader.checkpoint(1)}/000002-abc"
+    world.hdfs.write_json(f"{line}/origin.json", {"arrival_ms": BEGAN + 2 * HOUR_MS + 5})
+    for hour in range(BEGAN, BEGAN + 24 * HOUR_MS, HOUR_MS):
+        taken = world.hdfs.list(PATHS.landing_hour(hour)) if hour > BEGAN + 4 * HOUR_MS else []
+        world.hdfs.write_json(f"{line}/taken/{hour_name(hour)}.json", {"files": taken})
+    world.hdfs.write_json(f"{line}/taken/through.json", {"at_ms": 1})
+    assert whats(list_of(world), "archive") == [*hours(0, 2), *hours(5, 19)]
 
 
 def test_a_fresh_start_needs_nothing_from_before_its_hour() -> None:

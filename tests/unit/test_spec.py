@@ -16,7 +16,8 @@ from tests.fakes.world import CLUSTER, PATHS, RELEASE, SPEC, STREAM, World
 HOSTILE = ["../etc", "a b", "x;reboot", "$(id)", "a\n", "-q", "ä", "", "a" * 101, 7, None, ["a"], True]
 
 
-@pytest.mark.parametrize("name,low,high", [(name, *bounds) for name, bounds in RANGES.items()])
+@pytest.mark.parametrize("name,low,high", [
+    (name, *bounds) for name, bounds in RANGES.items() if name not in ("window_seconds", "slide_seconds")])
 def test_a_whole_number_is_taken_within_its_range_only(name: str, low: int, high: int) -> None:
     assert Request.of({"stream": "a", name: low}).spec == replace(StreamSpec("a"), **{name: low})
     assert getattr(Request.of({"stream": "a", name: high}).spec, name) == high

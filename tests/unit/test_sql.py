@@ -198,8 +198,9 @@ def test_a_time_in_a_statement_is_utc_wherever_the_machine_is(
 def test_all_tables_and_views_are_there_also_those_that_nothing_was_written_to(stream: Stream) -> None:
     stream.live(row(0, "a", 1))
     assert stream.ask("SHOW TABLES") == [(name,) for name in (
-        "counts", "counts_live", "current_counts", "current_rows", "fates", "ledger")]
-    for name in ("counts", "fates", "ledger"):
+        "counts", "counts_live", "current_counts", "current_rows", "fates", "graph_links", "graph_tags", "ledger",
+        "related")]
+    for name in ("counts", "fates", "ledger", "related", "graph_tags", "graph_links"):
         assert stream.ask(f"SELECT * FROM {name}") == []  # noqa: S608
     assert stream.ask("SELECT tweets FROM current_counts") == [(1,)]
 

@@ -35,10 +35,11 @@ def test_the_command_names_program_release_and_arguments_in_this_order() -> None
                             "hdfs://nn:8020/hashtide/releases/0.1.0-12345678/hashtag_stream.py", "--stream", "a"]
 
 
-def test_a_stream_gets_yarns_attempts_and_a_batch_does_not() -> None:
-    stream, batch = (settings(submit.build_command(CLUSTER, job(kind))) for kind in ("stream", "batch"))
-    assert stream["spark.yarn.maxAppAttempts"] == "3"
-    assert stream["spark.yarn.am.attemptFailuresValidityInterval"] == "1h"
+def test_a_stream_of_either_engine_gets_yarns_attempts_and_a_batch_does_not() -> None:
+    *streams, batch = (settings(submit.build_command(CLUSTER, job(kind))) for kind in ("stream", "classic", "batch"))
+    for stream in streams:
+        assert stream["spark.yarn.maxAppAttempts"] == "3"
+        assert stream["spark.yarn.am.attemptFailuresValidityInterval"] == "1h"
     assert batch["spark.yarn.maxAppAttempts"] == "1"
 
 
@@ -57,6 +58,16 @@ def test_drivers_and_executors_outlast_a_namenode_that_is_away(kind: str) -> Non
     assert conf["spark.hadoop.dfs.client.retry.policy.enabled"] == "true"
     sleeps = list(map(int, conf["spark.hadoop.dfs.client.retry.policy.spec"].split(",")))   # ms, times, ms, times
     assert sum(ms * times for ms, times in zip(sleeps[::2], sleeps[1::2], strict=True)) >= 600_000
+
+
+def test_of_two_namenodes_the_other_is_asked_at_once_and_both_for_as_long() -> None:
+    two = replace(CLUSTER, hdfs=replace(CLUSTER.hdfs, webhdfs=("http://nn1:9870", "http://nn2:9870")))
+    conf = settings(submit.build_command(two, job()))
+    assert not [key for key in conf if "retry.policy" in key]
+    attempts, most_ms = (int(conf[f"spark.hadoop.dfs.client.failover.{name}"]) for name in (
+        "max.attempts", "sleep.max.millis"))
+    # Hadoop's sleeps double from 500 ms, and each is between half and all and a half of that.
+    assert sum(min(500 * 2 ** n, most_ms) for n in range(attempts)) >= 660_000 and most_ms <= 5000
 
 
 FILE = {"spark.executor.instances": "8", "spark.executor.memory": "8g", "spark.executor.cores": "4",

@@ -2,23 +2,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
+from deploy import gaps
 from deploy.errors import Unreachable
+from deploy.health import judge
+from deploy.history import Event
 from deploy.observation import Observation
 from deploy.rollup import Row, tally
 from deploy.tables import Tables
 from deploy.top import instants, tallies
-from deploy.views import checkpoints, cost, health, history, hours, now, tag
+from deploy.views import checkpoints, cost, health, history, hours, now, summary, tag
 from deploy.views.answers import Answers
 from deploy.views.kept import KeptFiles, KeptTables
 from spark_apps.contract import HOUR_MS, MEASURES, MINUTE_MS
-from tests.fakes.page import DRIFTING, ERROR, HOSTILE, INCOMPLETE, PATHS, STREAM, UNSOUND, Page, filled, write
+from spark_apps.gap import Gap
+from tests.fakes.page import DRIFTING, ERROR, HOSTILE, INCOMPLETE, PATHS, STREAM, UNSOUND, Page, filled, url, write
 
 NOW = 1_800_001_800_000 - 1_800_001_800_000 % HOUR_MS + 20 * MINUTE_MS
 
@@ -103,6 +108,17 @@ def test_tags_that_rise_and_fall_alike_are_named(tmp_path: Path) -> None:
     assert found == [{"tag": "alike", "correlation": 1.0}]
 
 
+def test_tags_of_the_same_tweets_are_named_where_a_batch_has_learnt_them(tmp_path: Path) -> None:
+    made = Page(tmp_path, lambda: NOW)
+    tables = Tables(made.cluster, STREAM, made.hdfs)
+    assert tag.related(tables, "a") == []
+    write_deltalake(url(made, "related"), pa.table({
+        "tag": ["a", "a", "b"], "related": ["b", HOSTILE[0], "a"], "tweets": [7, 9, 7], "support": [0.1, 0.2, 0.1],
+        "confidence": [0.35, 0.45, 0.7], "lift": [1.26, 2.0, 1.25]}))
+    assert tag.related(tables, "a") == [{"tag": HOSTILE[0], "tweets": 9, "confidence": 0.45, "lift": 2.0},
+                                        {"tag": "b", "tweets": 7, "confidence": 0.35, "lift": 1.3}]
+
+
 # health
 
 def test_health_says_how_it_is_with_links_disk_and_the_last_hours(world: Page, tables: KeptTables) -> None:
@@ -112,6 +128,14 @@ def test_health_says_how_it_is_with_links_disk_and_the_last_hours(world: Page, t
     assert found["links"]["page"].startswith("http://rm:3/cluster/app/")
     assert sum(one["lines"] for one in found["batches"]) > 1_000_000 / 2 and len(found["batches"]) <= 360
     assert all(a["at_ms"] < b["at_ms"] for a, b in zip(found["batches"], found["batches"][1:], strict=False))
+
+
+@pytest.mark.parametrize("desired,words", [
+    ({"state": "parked", "why": "4 restarts"}, "It is parked: it gave up, and waits for a person"),
+    ({"state": "stopped"}, "It is stopped, as somebody asked for"), ({}, "It was never started"),
+    ({"state": "running"}, "It should run and does not; it is started again by itself")])
+def test_a_verdict_is_in_words(desired: dict[str, Any], words: str) -> None:
+    assert health.said(judge(Observation(STREAM, NOW, desired=desired))) == words
 
 
 @pytest.mark.parametrize("beat,newest,gaps,said", [
@@ -173,8 +197,44 @@ def test_history_is_one_line_of_time_with_evidence_and_cost(world: Page) -> None
     end = next(one for one in found["events"] if one["kind"] == "error")
     assert (end["title"], end["why"], end["tone"]) == ("Ended: its driver failed", ERROR, "warn")
     assert {"launch", "end", "outage", "gap", "savepoint", "started"} <= {one["what"] for one in found["events"]}
+    restarts = [one["title"] for one in found["events"] if one["what"] == "restart"]
+    assert restarts == ["Restarted, because it was killed in YARN by somebody else",
+                        "Restarted, because its driver failed"]
     week, month = found["windows"]
     assert (week["days"], month["days"], week["repairs"]) == (7, 30, 2) and 0.9 < week["availability"] < 1
+
+
+def test_a_launch_after_a_stop_is_no_restart_and_another_release_is_named() -> None:
+    events = [Event(1, "launch", release="0.1"), Event(2, "end", kind="error"), Event(3, "stopped"),
+              Event(4, "launch", release="0.1"), Event(5, "end", kind="superseded"), Event(6, "launch", release="0.2")]
+    found = history.linked(events)
+    assert [one["title"] for one in found if one["what"] in ("launch", "restart", "release")] == [
+        "Launched on YARN", "Launched on YARN", "Release 0.2 launched; before it ran 0.1"]
+
+
+def test_what_brought_posts_of_a_gap_is_said_alike_in_every_view(world: Page, tables: KeptTables) -> None:
+    gap = Gap(NOW - 3 * HOUR_MS, "y", "silence", "", NOW - 3 * HOUR_MS + 60_000, 0, "search", 1_234, None, "closed")
+    path = f"{PATHS.gaps}/{gap.name}.json"
+    world.hdfs.write_json(path, asdict(gap))
+    try:
+        told = next(one for one in history.history(world.launcher(), STREAM, NOW)["events"] if one["why"] == gap.detail
+                    and one["what"] == "gap")
+        shown = hours.hour(tables, world.hdfs, NOW, NOW - NOW % HOUR_MS - 3 * HOUR_MS)["gaps"][0]
+    finally:
+        world.hdfs.delete(path)
+    assert shown["recovery"] == gaps.recovery(gap) == "search, 1,234 posts" and shown["recovery"] in told["detail"]
+
+
+# summary
+
+def test_the_line_above_each_view_says_how_it_is_what_happened_and_which_hours_need_a_look(
+        world: Page, tables: KeptTables) -> None:
+    found = summary.summary(health.health(world.launcher(), STREAM, tables), hours.hours(
+        tables, world.hdfs, NOW, 1)["hours"], history.recent(world.launcher(), STREAM, NOW, summary.HOURS))
+    assert (found["said"], found["tone"]) == ("It runs", "good")
+    assert found["happened"] == ["2 restarts that nobody asked for", "1 outage", "2 gaps in what was received"]
+    assert found["newest"]["title"] == "HDFS did not answer for 40 s"
+    assert {one["state"] for one in found["hours"]} == {hours.UNSOUND, hours.DRIFTING, hours.INCOMPLETE}
 
 
 # checkpoints, cost

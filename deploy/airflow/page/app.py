@@ -1,4 +1,5 @@
-"""The page's routes. All of them read: what a user does goes from the page to Airflow's own API, by the user's rights.
+"""The page's routes, and that of metrics. All of them read: what a user does goes from the page to Airflow's own API,
+by the user's rights.
 
 Texts reach the page as JSON and are put in as text; the policy below keeps anything else from running.
 """
@@ -12,8 +13,9 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from deploy.airflow.page.access import READ, may
+from deploy.airflow.page.access import METRICS, READ, may
 from deploy.airflow.page.reading import Reading
+from deploy.metrics.exposition import CONTENT_TYPE
 from spark_apps.contract import STREAM_NAME
 
 FILES = Path(__file__).with_name("static")
@@ -31,17 +33,22 @@ _A_DAY, _A_MONTH = 24, 31
 
 
 def make(reading: Reading | None = None) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[READ])
+    read = reading or Reading()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_with_headers)
-    for path, answer in _routes(reading or Reading()).items():
-        app.add_api_route(f"/api/{path}", answer, methods=["GET"])
-    app.add_api_route("/{name:path}", _file, methods=["GET"])
+    for path, answer in _routes(read).items():
+        app.add_api_route(f"/api/{path}", answer, methods=["GET"], dependencies=[READ])
+    app.add_api_route("/metrics", lambda: _metrics(read), methods=["GET"], dependencies=[METRICS])
+    app.add_api_route("/{name:path}", _file, methods=["GET"], dependencies=[READ])
     return app
 
 
 def _routes(reading: Reading) -> dict[str, Callable[..., Any]]:
     def streams(user: GetUserDep) -> dict[str, Any]:
         return {**reading.streams(), **may(user)}
+
+    def summary(stream: Stream) -> dict[str, Any]:
+        return reading.summary(stream)
 
     def now(stream: Stream, window: Window = "10m", by: Literal["count", "trend"] = "count") -> dict[str, Any]:
         return reading.now(stream, window, by)
@@ -73,8 +80,16 @@ def _routes(reading: Reading) -> dict[str, Callable[..., Any]]:
     def cost(stream: Stream) -> dict[str, Any]:
         return reading.cost(stream)
     # FastAPI finds what a signature names in this module alone.
-    return {one.__name__: one for one in (streams, now, search, tag, health, hours, hour, restore, history, checkpoints,
-                                          cost)}
+    return {one.__name__: one for one in (streams, summary, now, search, tag, health, hours, hour, restore, history,
+                                          checkpoints, cost)}
+
+
+def _metrics(reading: Reading) -> Response:
+    """What cannot be said shows as a scrape that failed."""
+    text, fault = reading.metrics()
+    if fault:
+        raise HTTPException(503, fault)
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 def _file(name: str) -> Response:

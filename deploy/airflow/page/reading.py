@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,7 +11,9 @@ from deploy import watchdog
 from deploy.airflow import tools
 from deploy.errors import HashtideError
 from deploy.launch import Files, Launcher
-from deploy.views import answers, checkpoints, cost, health, history, hours, now, tag
+from deploy.metrics import exposition
+from deploy.metrics import reading as metrics
+from deploy.views import answers, checkpoints, cost, health, history, hours, now, summary, tag
 from deploy.views.answers import Answers
 from deploy.views.kept import KeptFiles, KeptTables
 from spark_apps.contract import StreamPaths
@@ -62,6 +65,16 @@ class Reading:
         return self._with_tables(("health", stream, hours_back), stream, QUICK, lambda one, ms: health.health(
             one.tools, stream, one.tables, hours_back))
 
+    def summary(self, stream: str) -> dict[str, Any]:
+        """As old as the oldest of the answers that it is made of."""
+        told = (self.health(stream, 6), self.hours(stream, 2),
+                self._of(("recent", stream), stream, SLOW, lambda one, ms: history.recent(
+                    one.tools, stream, ms, summary.HOURS)))
+        parts = [one["data"] for one in told]
+        return {"made_ms": min(one["made_ms"] for one in told), "now_ms": told[0]["now_ms"],
+                "fault": next((one["fault"] for one in told if one["fault"]), ""),
+                "data": None if None in parts else summary.summary(parts[0], parts[1]["hours"], parts[2])}
+
     def hours(self, stream: str, days: int) -> dict[str, Any]:
         return self._with_tables(("hours", stream, days), stream, CALM, lambda one, ms: hours.hours(
             one.tables, one.tools.hdfs, ms, days))
@@ -83,6 +96,19 @@ class Reading:
 
     def cost(self, stream: str) -> dict[str, Any]:
         return self._of(("cost", stream), stream, CALM, lambda one, ms: cost.cost(one.tools.hdfs, one.paths))
+
+    def metrics(self) -> tuple[str, str]:
+        """(text for Prometheus, not older than SLOW; why there is none)."""
+        told = self._asked(("metrics",), self._metrics, SLOW)
+        return str(told["data"]), told["fault"]
+
+    def _metrics(self) -> str:
+        with ExitStack() as held:
+            def opened(stream: str) -> tuple[Launcher, KeptTables]:
+                one = self._one(stream)
+                held.enter_context(one.lock)
+                return one.tools, one.tables
+            return exposition.text(metrics.read(self.tools(), opened))
 
     def _one(self, stream: str) -> Stream:
         with self._lock:

@@ -32,6 +32,7 @@ KINDS = {
 #: What is no damage, and is said all the same.
 NOTES = {
     "unfinished_batch": "a driver was cut off in it, or is at it: the next start takes it again, and nothing is lost",
+    "snapshot_unchecked": "a driver was ended between it and its checksum: Spark loads it by the sums of its zip alone",
     "copied": "all its files are newer than what its drivers told: somebody has copied it as a whole",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from deploy.checkpoints.doctor.examine import examine
 from deploy.checkpoints.doctor.reading import Files, Level, look
 from deploy.errors import Damaged, Unreachable
+from deploy.spec import CLASSIC
 from spark_apps import generations
 from spark_apps.contract import StreamPaths, generation_name
 from spark_apps.generations import Generation
@@ -14,7 +15,8 @@ def check(hdfs: Files, paths: StreamPaths) -> None:
     HDFS cannot give some of it: a DataNode may come back. The cost is that of Level.LAUNCH; an old file's damage, which
     no driver reads any more, is let pass."""
     made = generations.newest(hdfs, paths)
-    if made is None:
+    # The classic engine looks after its checkpoints itself, and so does a driver after one on S3, as far as it can.
+    if made is None or made.engine == CLASSIC or made.checkpoint_root:
         return
     found = examine(look(hdfs, paths, made, Level.LAUNCH)).damaged
     if found and all(one.kind == "unreadable" for one in found):

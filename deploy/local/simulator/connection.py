@@ -16,6 +16,10 @@ from deploy.local.simulator.ledger import Ledger
 
 # A client that was cut off while it did not read would otherwise keep its buffer, and hold up all others.
 LINGER_S = 1.0
+# What was sent and not acknowledged may have arrived or not: a reset waits so much longer until nothing is in between.
+_IN_FLIGHT_S = 4.0
+# <linux/sockios.h>; the difference to TIOCOUTQ is on its way.
+_SIOCOUTQNSD = 0x894B
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,10 @@ class Connection:
         deadline = time.monotonic() + LINGER_S
         while self.end is not End.DROP and self.waiting + self._in_kernel() and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
+        deadline += _IN_FLIGHT_S
+        while self.end is End.RESET and self._in_kernel() > self._in_kernel(_SIOCOUTQNSD) and (
+                time.monotonic() < deadline):
+            await asyncio.sleep(0.005)
         if self.writer.is_closing():
             return []   # the client went first, and what was on the way nobody knows
         left = self._written - self.waiting
@@ -104,10 +112,11 @@ class Connection:
             self.writer.transport.abort()
         return lost
 
-    def _in_kernel(self) -> int:
+    def _in_kernel(self, question: int = termios.TIOCOUTQ) -> int:
+        """Bytes that the client's side has not acknowledged."""
         sock, size = self._socket(), array.array("i", [0])
         if sock is not None:
-            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, size)
+            fcntl.ioctl(sock.fileno(), question, size)
         return size[0]
 
     def _socket(self) -> socket.socket | None:

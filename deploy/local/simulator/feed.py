@@ -8,10 +8,10 @@ from deploy.local.simulator.connection import Record
 from deploy.local.simulator.stream import Stream
 
 _TICK_S = 0.02
-#: After a longer pause of this process what was due is not made up for.
+#: After a longer pause of this process, or of a client that does not read, what was due is not made up for.
 _LONGEST_S = 0.5
-#: Bytes that wait for a client before everybody waits for it.
-_BEHIND = 65_536
+#: Bytes that wait for a client before everybody waits for it: more than a tick of the highest rate brings.
+_BEHIND = 524_288
 
 
 class Feed:
@@ -32,8 +32,10 @@ class Feed:
                 stream.began = stream.began or now
             if not self._makes():
                 due = 0.0
-            elif not (stream.waits_for_readers and any(one.waiting > _BEHIND for one in stream.connections)):
-                due += elapsed * stream.settings.rate * stream.factor
+                continue
+            rate = stream.settings.rate * stream.factor
+            due = min(due + elapsed * rate, _LONGEST_S * rate)
+            if not (stream.waits_for_readers and any(one.waiting > _BEHIND for one in stream.connections)):
                 while due >= 1 and self._makes():
                     due -= 1
                     self._make_one()

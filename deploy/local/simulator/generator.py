@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from deploy.local.simulator import shapes
-from deploy.local.simulator.words import FILLERS, TAIL, TOPICS, topic
+from deploy.local.simulator.words import FILLERS, TAIL, TOPICS, circle, topic
 
 Json = dict[str, Any]
 
@@ -41,6 +41,7 @@ class Shares:
     escaped: float = 0.10
     original_gone: float = 0.03
     usual_spelling: float = 0.5
+    together: float = 0.7
 
 
 def snowflake(ms: int, low: int) -> int:
@@ -68,6 +69,7 @@ class Generator:
         self._topics = _zipf(len(TOPICS) + TAIL, 1.05)
         self._authors = _zipf(_AUTHORS, 0.9)
         self._ranks = range(len(self._topics))
+        self._circles = [circle(rank) for rank in self._ranks]
         self._people = range(_AUTHORS)
         self._low = self._random.getrandbits(22)   # so that two seeds make two sets of ids
         self._recent: deque[Json] = deque(maxlen=300)     # tweets that others retweet, quote, answer and edit
@@ -170,7 +172,11 @@ class Generator:
         return body
 
     def _tags(self, k: int) -> list[str]:
+        """Of what one tweet is about, and at times of anything."""
         ranks = self._random.choices(self._ranks, cum_weights=self._topics, k=k)
+        about = self._circles[ranks[0]]
+        ranks[1:] = [self._random.choice(about) if self._random.random() < self.shares.together else rank
+                     for rank in ranks[1:]]
         return [forms[0] if self._random.random() < self.shares.usual_spelling else self._random.choice(forms)
                 for forms in (topic(rank) for rank in ranks)]
 

@@ -4,7 +4,7 @@ https://docs.x.com/x-api/usage/introduction
 """
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from deploy.local.simulator.generator import iso
@@ -24,18 +24,23 @@ class Usage:
     def __init__(self, cap: int, before: int = 0) -> None:
         self.cap, self.read = cap, before
         self._days: Counter[int] = Counter()
-        self._known: dict[int, None] = {}
+        self._known: set[int] = set()
+        # Beside the set: the first key of a dict is found by passing over all that were deleted before it.
+        self._order: deque[int] = deque()
         self._day = 0
 
     def add(self, record: bytes, now_ms: int) -> None:
         day, known = now_ms // _DAY_MS, hash(record)
         if day != self._day:
-            self._day, self._known = day, {}
+            self._day = day
+            self._known.clear()
+            self._order.clear()
         if known in self._known:
             return
-        self._known[known] = None
-        if len(self._known) > _KNOWN:
-            del self._known[next(iter(self._known))]
+        self._known.add(known)
+        self._order.append(known)
+        if len(self._order) > _KNOWN:
+            self._known.remove(self._order.popleft())
         self._days[day] += 1
         self.read += 1
 

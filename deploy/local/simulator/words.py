@@ -37,6 +37,20 @@ TOPICS: tuple[tuple[str, ...], ...] = (
 TAIL = 1500
 
 
+#: Ranks of TOPICS that one tweet likes to name together: music, the news, countries, all the rest.
+_CIRCLES = ((0, 1, 5, 9, 10, 22), (2, 3, 4, 7, 19, 20), (6, 8, 12, 15, 17, 23), (11, 13, 14, 16, 18, 21))
+_TAIL_CIRCLE = 6
+
+
+def circle(rank: int) -> tuple[int, ...]:
+    """The ranks that go together with this one, itself among them: some popular and some rare, or all alike rare."""
+    for named in _CIRCLES:
+        if rank in named:
+            return named
+    first = rank - (rank - len(TOPICS)) % _TAIL_CIRCLE
+    return tuple(range(first, min(first + _TAIL_CIRCLE, len(TOPICS) + TAIL)))
+
+
 def topic(rank: int) -> tuple[str, ...]:
     """The surface forms of the topic of this rank, from 0 on."""
     if rank < len(TOPICS):

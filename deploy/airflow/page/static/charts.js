@@ -3,6 +3,7 @@ import { clock, day, el, number } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const shown = new Map();
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440].map((minutes) => minutes * 60e3);
 
 export function spark(values, text) {
   const svg = document.createElementNS(SVG, "svg");
@@ -36,12 +37,19 @@ function told(line) {
 
 const round = (value) => number(Math.abs(value) < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 
+// At whole minutes, hours or days, whatever the first point's instant.
+function roundTicks(from, to, step) {
+  const first = Math.ceil(from / step) * step;
+  return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, n) => ({ value: first + n * step }));
+}
+
 function draw(canvas, lines) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(name).trim();
   const all = lines.flatMap((one) => one.points.map((point) => point[0]));
   const long = Math.max(...all) - Math.min(...all) > 36 * 3600e3;
-  const axis = { grid: { color: color("--line") }, ticks: { color: color("--quiet"), maxTicksLimit: 6, maxRotation: 0 } };
+  const step = STEPS.find((ms) => (Math.max(...all) - Math.min(...all)) / ms <= 7) ?? STEPS.at(-1);
+  const axis = { grid: { color: color("--line") }, ticks: { color: color("--quiet"), maxTicksLimit: 8, maxRotation: 0 } };
   const made = new window.Chart(canvas, {
     type: "line",
     data: { datasets: lines.map((one) => ({
@@ -52,6 +60,7 @@ function draw(canvas, lines) {
       plugins: { legend: { display: lines.length > 1, labels: { color: color("--text"), boxWidth: 16 } },
         tooltip: { callbacks: { title: (items) => `${day(items[0].parsed.x)} ${clock(items[0].parsed.x)} UTC` } } },
       scales: { x: { ...axis, type: "linear", min: Math.min(...all), max: Math.max(...all),
+        afterBuildTicks: (scale) => { scale.ticks = roundTicks(scale.min, scale.max, step); },
         ticks: { ...axis.ticks, callback: (ms) => (long ? day(ms).slice(5) : clock(ms)) } },
       y: { ...axis, beginAtZero: true } } },
   });

@@ -15,6 +15,9 @@ export function el(name, attributes = {}, ...children) {
 const STEERING = /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu;
 export const safe = (text) => String(text).replace(STEERING, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 
+// Of several lines, which stay lines.
+export const lines = (text) => String(text).split("\n").map(safe).join("\n");
+
 export const tagText = (form) => el("bdi", { class: "tag", title: `#${safe(form)}` }, `#${safe(form)}`);
 
 // A link is one of http; within Airflow's frame, which opens no window, the page around it does so.
@@ -62,6 +65,12 @@ export const clock = (ms) => new Date(ms).toISOString().slice(11, 16);
 export const second = (ms) => new Date(ms).toISOString().slice(11, 19);
 export const day = (ms) => new Date(ms).toISOString().slice(0, 10);
 export const instant = (ms) => (ms ? `${day(ms)} ${second(ms)}` : "–");
+
+// How old counts are: the newest minute that has any, and since when it is over.
+export function newestMinute(ms, now) {
+  const over = (now - ms) / 1000 - 60;
+  return [clock(ms), over > 0 ? `ended ${lasted(over)} ago` : "not over yet"];
+}
 
 export function table(caption, header, rows) {
   const cells = (name, row) => row.map((cell, n) => el(name, {

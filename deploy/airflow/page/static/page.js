@@ -3,6 +3,7 @@ import { setRights } from "./actions.js";
 import { airflow, ask, Refused } from "./api.js";
 import { forget } from "./charts.js";
 import { el, safe, second } from "./dom.js";
+import { strip } from "./summary.js";
 import { checkpoints } from "./views/checkpoints.js";
 import { cost } from "./views/cost.js";
 import { health } from "./views/health.js";
@@ -19,6 +20,7 @@ const byId = (id) => document.getElementById(id);
 
 let shown = 0;      // of requests that overlap, the last one counts
 let held = false;   // somebody is typing
+let seen = "";      // view and stream that were asked for last
 let age = null;
 
 function place() {
@@ -43,15 +45,23 @@ async function show() {
   };
   const page = { stream, parameters, ask: (path, more) => asked(path, more, true), also: (path, more) => asked(path, more, false),
     href: (other, more) => address(other, { stream, ...more }), go: (more) => { location.hash = address(view, { ...parameters, stream, ...more }); },
-    hold: (yes) => { held = yes; } };
+    hold: (yes) => { if (mine === shown) held = yes; } };
   tabs(view, stream);
+  choose(stream);
+  // What still stands there is of the view before.
+  if (seen !== view + stream) byId("main").setAttribute("aria-busy", "true");
+  seen = view + stream;
+  strip(page, byId("summary"), () => mine === shown);
   try {
     const made = (await ALL[view][1](page)).flat(Infinity).filter(Boolean);
     if (mine !== shown) return;
     put(made);
     banner(faults.length ? `${faults[0]}${age?.made_ms && age.data ? `. Shown is what was known at ${second(age.made_ms)}.` : ""}` : "");
   } catch (error) {
-    if (mine === shown) banner(words(error));
+    if (mine === shown) {
+      banner(words(error));
+      if (byId("main").ariaBusy) put([el("h2", {}, ALL[view][0])]);
+    }
   }
   tell();
 }
@@ -63,6 +73,7 @@ function put(made) {
   const at = within.indexOf(document.activeElement);
   const open = [...main.querySelectorAll("details")].map((one) => one.open);
   main.replaceChildren(...made);
+  main.removeAttribute("aria-busy");
   [...main.querySelectorAll("details")].forEach((one, n) => { if (open[n]) one.open = true; });
   if (at >= 0) main.querySelectorAll("a, button, input, select, summary, [tabindex]")[at]?.focus({ preventScroll: true });
   forget();
@@ -86,6 +97,13 @@ function tabs(view, stream) {
   byId("views").replaceChildren(...Object.entries(VIEWS).map(([name, [text]]) => el("li", {}, el("a", {
     href: address(name, { stream }), "aria-current": name === current ? "page" : null }, text))));
   document.title = `${ALL[view][0]} · Hashtags`;
+}
+
+// A stream that an address names is shown as chosen, also where there is none of that name.
+function choose(stream) {
+  const chooser = byId("stream");
+  if (![...chooser.options].some((one) => one.value === stream)) chooser.append(el("option", { value: stream }, safe(stream)));
+  chooser.value = stream;
 }
 
 function tell() {

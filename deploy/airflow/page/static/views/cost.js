@@ -19,6 +19,6 @@ function source(one) {
 
 function of(one, name) {
   const limit = one.limit === null ? "no limit is set" : `${Math.round(100 * one.part)} % of at most ${number(one.limit)}`;
-  return el("div", {}, el("p", {}, `${name}: `, el("strong", {}, `${number(one.posts)} posts`), `, about $${one.usd.toFixed(2)}; ${limit}`),
+  return el("div", {}, el("p", {}, `${name}: `, el("strong", {}, `${number(one.posts)} posts`), `, about $${number(one.usd)}; ${limit}`),
     one.limit === null ? null : el("meter", { min: 0, max: 1, high: 0.8, optimum: 0, value: Math.min(1, one.part), "aria-label": `${name}: part of the limit` }));
 }

@@ -16,7 +16,7 @@ export async function hours(page) {
   if (!data) return head;
   if (!data.hours.length) return [...head, el("p", {}, "No hour has landed yet.")];
   const shown = hour ? [await detail(page, Number(hour))] : [];
-  return [...head, calendar(page, data.hours, Number(hour)), shown, legend(data), range(page, data.hours)];
+  return [...head, calendar(page, data.hours, Number(hour)), shown, legend(data), range(page, data.hours, Number(hour))];
 }
 
 function calendar(page, found, chosen) {
@@ -46,11 +46,11 @@ const legend = (data) => el("details", {}, el("summary", {}, "What the signs mea
     el("span", {}, meaning)))));
 
 const rebuild = (page, from, to, text) => action(text, "hashtag_backfill", { stream: page.stream, from, to },
-  "Seals these hours again from what is in landing: the same rows, or a higher revision. Both ends are included.", { main: true });
+  "Counts these hours anew from all that landed, and makes that final: the same rows, or a higher revision. From and to are both included.", { main: true });
 
-function range(page, found) {
+function range(page, found, chosen) {
   const input = (label, value) => el("input", { "aria-label": label, value, size: 14, pattern: "\\d{4}-\\d\\d-\\d\\dT\\d\\d" });
-  const last = found.find((one) => one.state !== "open") ?? found[0];
+  const last = found.find((one) => one.hour_ms === chosen) ?? found.find((one) => one.revision) ?? found[0];
   const from = input("First hour", last.hour);
   const to = input("Last hour", last.hour);
   const place = el("span", {});
@@ -67,10 +67,11 @@ async function detail(page, hourMs) {
   if (!data) return el("p", {}, fault);
   const [tone, sign] = LOOK[data.state];
   return el("section", { "aria-label": `Hour ${data.hour}` }, el("h3", {}, `${day(hourMs)} ${clock(hourMs)} to ${clock(hourMs + HOUR)}`),
-    el("p", { class: `verdict ${tone}` }, el("strong", {}, `${sign} ${data.state}`), `: ${safe(data.why || data.meaning)}.`, data.why ? ` That means: ${data.meaning}.` : ""),
-    account(data), gaps(data), drift(data),
+    el("p", { class: `verdict ${tone}` }, el("strong", {}, `${sign} ${data.state}`), `: ${safe(data.why || data.meaning)}.`, data.why ? ` That means: ${data.meaning}.` : "",
+      data.next ? el("p", {}, data.next) : null),
     el("div", { class: "tools" }, data.landed ? rebuild(page, data.hour, data.hour, "Rebuild this hour")
-      : el("p", {}, "Its landing is gone or never was: its counts stay as they are, and cannot be rebuilt.")));
+      : el("p", {}, "Its landing is gone or never was: its counts stay as they are, and cannot be rebuilt.")),
+    account(data), gaps(data), drift(data));
 }
 
 function account(data) {
@@ -87,7 +88,7 @@ function gaps(data) {
   return table("Times in which nothing was received", [{ text: "From" }, { text: "To" }, { text: "Lasted", number: true }, { text: "Why" }, { text: "What came of it" }],
     data.gaps.map((one) => [instant(one.start_ms), one.end_ms ? instant(one.end_ms) : "lasts",
       one.end_ms ? lasted((one.end_ms - one.start_ms) / 1000) : "", safe(`${one.cause}${one.detail ? `: ${one.detail}` : ""}`),
-      one.missing ? "posts may be missing" : `nothing is missing; ${number(one.recovered)} posts came by a backfill`]));
+      `${one.missing ? "posts may be missing" : "nothing is missing"}; recovery: ${one.recovery}`]));
 }
 
 function drift(data) {

@@ -1,6 +1,6 @@
 // One tag.
 import { chart } from "../charts.js";
-import { choice, el, facts, number, table, tagText } from "../dom.js";
+import { choice, el, facts, number, safe, table, tagText } from "../dom.js";
 
 const SPANS = [["3", "3 h"], ["24", "24 h"], ["72", "3 days"], ["168", "7 days"]];
 
@@ -23,8 +23,20 @@ export async function tag(page) {
       chart(`Tweets each ${data.step_ms / 60000} min`, [{ label: "tweets", points: data.points.map(([ms, mine]) => [ms, mine]) }]),
       chart("Share of all tweets", [{ label: "%", points: data.points.map(([ms, mine, all]) => [ms, all ? (100 * mine) / all : null]) }])),
     table("How it is written", [{ text: "Form" }, { text: "Tweets", number: true }], data.forms.map((one) => [tagText(one.form), number(one.tweets)])),
-    data.together.length ? table("Tags that rise and fall with it (1 is exactly so); whether they stand in the same tweets is not kept",
-      [{ text: "Tag" }, { text: "Correlation", number: true }],
-      data.together.map((one) => [el("a", { href: page.href("tag", { tag: one.tag }) }, tagText(one.tag)), one.correlation.toFixed(2)]))
-      : el("p", { class: "quiet" }, "No other tag rises and falls with it.")];
+    related(page, data), together(page, data)];
 }
+
+function related(page, data) {
+  if (!data.related.length) return el("p", { class: "quiet" }, data.learnt ? "No tag stands often in the same tweets." : "Which tags stand in the same tweets is not learnt yet: hashtag_related does so.");
+  return table(`Tags of the same tweets${data.learnt ? `, ${safe(data.learnt.from)} to ${safe(data.learnt.to)}` : ""}`,
+    [{ text: "Tag" }, { text: "Tweets with both", number: true }, { text: "Part of its tweets", number: true }, { text: "Times chance", number: true, narrow: "narrow-off" }],
+    data.related.map((one) => [tagLink(page, one.tag), number(one.tweets), `${(100 * one.confidence).toFixed(1)} %`, number(one.lift)]));
+}
+
+function together(page, data) {
+  if (!data.together.length) return el("p", { class: "quiet" }, "No other tag rises and falls with it.");
+  return table("Tags that rise and fall with it, if in other tweets (1 is exactly so)", [{ text: "Tag" }, { text: "Correlation", number: true }],
+    data.together.map((one) => [tagLink(page, one.tag), one.correlation.toFixed(2)]));
+}
+
+const tagLink = (page, tag) => el("a", { href: page.href("tag", { tag }) }, tagText(tag));

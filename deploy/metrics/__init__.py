@@ -1,0 +1,1 @@
+"""What Prometheus reads: names that stay, numbers of one look, and the text that holds them."""
