@@ -54,6 +54,9 @@ class Kept:
             self.at_ms += 20_000
 
     def back(self) -> Restorable:
+        # Its thread of maintenance writes snapshots into the directories of queries that have ended.
+        getattr(self.stream.spark._jvm.org.apache.spark.sql.execution.streaming.state,   # type: ignore[union-attr]
+                "StateStore$").__getattr__("MODULE$").stop()
         shutil.rmtree(self.stream.root)
         shutil.copytree(self.copy, self.stream.root)
         self.stream.lines, self.at_ms = list(self.lines), self.then_ms
