@@ -16,6 +16,8 @@ import requests
 
 from tests.fakes.sockets import free_port
 
+MONITORING = Path(__file__).parents[1] / "deploy" / "monitoring"
+
 
 def program(name: str) -> str:
     """Skips where it is not there, but fails in CI."""
@@ -26,6 +28,15 @@ def program(name: str) -> str:
         said = f"{name} is not there: apt-get install prometheus, or `deploy/hashtide test`, which unpacks it"
         pytest.fail(said) if os.environ.get("HASHTIDE_CI") else pytest.skip(said)
     return found
+
+
+def shipped(url: str, token_file: Path, interval: str = "1s") -> str:
+    """The scrape file of deploy/monitoring with these addresses, that reads and decides so often."""
+    text = (MONITORING / "prometheus.yml").read_text().replace("127.0.0.1:8080", url.removeprefix("http://"))
+    for there, here in (("/etc/prometheus/hashtide.token", str(token_file)), ("30s", interval), ("20s", interval),
+                        ("hashtide-rules.yml", str(MONITORING / "hashtide-rules.yml"))):
+        text = text.replace(there, here)
+    return f"global:\n  evaluation_interval: {interval}\n{text}"
 
 
 def promtool(*args: str) -> subprocess.CompletedProcess[str]:

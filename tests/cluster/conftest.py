@@ -10,6 +10,7 @@ import pytest
 
 from deploy import config
 from tests.cluster.laptop import Laptop, Said, laptop
+from tests.cluster.told import Told, telling
 
 _MEMORY_GB = 7
 _FIGURES: list[str] = []
@@ -53,3 +54,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 def up(machine: Laptop) -> Said:
     """What the first `deploy/hashtide up` said."""
     return machine.hashtide("up", timeout=900)
+
+
+@pytest.fixture(scope="session")
+def told(machine: Laptop, up: Said) -> Iterator[Told]:
+    """Whom the cluster's watchdog tells."""
+    assert up.code == 0, up.text
+    with telling(machine) as made:
+        yield made

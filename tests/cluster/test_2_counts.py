@@ -4,6 +4,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -14,6 +15,7 @@ from tests.cluster.drivers import application_masters, kill_driver
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.load import Load, difference, feeding, loaded
 from tests.cluster.page import AirflowPage
+from tests.cluster.told import Told
 from tests.cluster.trials import trials
 from tests.cluster.waiting import until
 
@@ -42,20 +44,24 @@ def test_a_tweet_is_visible_within_30_seconds(load: Load, figure: Figure) -> Non
     assert p95 <= 30
 
 
-def test_a_killed_driver_is_replaced_by_yarns_next_attempt(load: Load, figure: Figure) -> None:
+def test_a_killed_driver_is_replaced_by_yarns_next_attempt_and_the_page_and_the_alert_say_so(
+        load: Load, told: Told, figure: Figure) -> None:
     [app_id] = load.live_applications()
-    before = load.heartbeat()
+    before, page = load.heartbeat(), AirflowPage.of(load.machine)
     began = time.monotonic()
     assert kill_driver(app_id)
 
     def committed() -> bool:
         now = load.heartbeat()
         return now["attempt"] == 2 and int(str(now["batch_id"] or 0)) > int(str(before["batch_id"]))
-    with trials("driver_kill", figure) as done:
+    with ThreadPoolExecutor(1) as beside, trials("driver_kill", figure) as done:
+        shown = beside.submit(page.await_words, "Ended: its driver's process ended, and YARN began another", began,
+                              "history", STREAM)
         until(committed, 180, "a commit of attempt 2")
         done.add(time.monotonic() - began)
-    AirflowPage.of(load.machine).await_words("Ended: its driver's process ended, and YARN began another", began,
-                                             "history", STREAM)
+        figure(f"a killed driver is on the page after {shown.result():.1f} s")
+    told.look()
+    assert len(told.episodes(STREAM, "restarted", "firing")) == 1
     assert load.live_applications() == [app_id]
 
 
@@ -76,10 +82,13 @@ def test_when_yarn_gives_up_the_deferred_task_submits_a_new_application(load: Lo
     assert (held["state"], held["try_number"]) == ("deferred", 1)
 
 
-def test_every_minute_tag_and_form_is_counted_exactly(load: Load, figure: Figure) -> None:
+def test_every_minute_tag_and_form_is_counted_exactly(load: Load, told: Told, figure: Figure) -> None:
     load.await_second(SECONDS)
     load.end_feeding()
-    AirflowPage.of(load.machine).await_words("Ingest receives nothing now", time.monotonic(), "health", STREAM)
+    shown = AirflowPage.of(load.machine).await_words("Ingest receives nothing now", time.monotonic(), "health", STREAM)
+    figure(f"a gap is on the page after {shown:.1f} s")
+    told.look()
+    assert len(told.episodes(STREAM, "gap", "firing")) == 1
     expected = load.expected()
     minutes = {key[0] for key in expected}
     assert sum(row[0] for key, row in expected.items() if key[1] == "") > 0.9 * RATE * SECONDS

@@ -13,10 +13,13 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from spark_apps.contract import StreamPaths, hour_name
+from tests import prometheus
 from tests.browser import Watched, chromium, watched
 from tests.cluster.laptop import Laptop, Said
 from tests.cluster.page import AirflowPage
 from tests.cluster.test_2_counts import STREAM
+from tests.cluster.told import Told
+from tests.cluster.waiting import until
 
 #: Each view with words that only real data bring.
 VIEWS = {"now": "tweets. This window is", "health": "Newest counted minute", "hours": "Rebuild a range",
@@ -91,7 +94,7 @@ def test_what_fires_can_be_seen_wholly_and_the_watchdog_could_tell_of_it(machine
 
 
 def test_an_hour_that_drifts_is_there_within_a_minute_with_the_rows_and_the_way_on(
-        machine: Laptop, page: AirflowPage, seen: Watched) -> None:
+        machine: Laptop, page: AirflowPage, seen: Watched, told: Told) -> None:
     hour = min(machine.tables(STREAM).sealed())
     path = StreamPaths(STREAM).verify_result(hour)
     before = machine.hdfs.read_json(path) or {}
@@ -103,8 +106,8 @@ def test_an_hour_that_drifts_is_there_within_a_minute_with_the_rows_and_the_way_
              "fresh": {"tweets": 2}, "reasons": {"unexplained": {"tweets": 0, "ids": []}}}]})
     try:
         page.await_words("1 row differs between stream and seal", time.monotonic(), "hours", STREAM)
-        fires = machine.hashtide("alerts", "--json").json()["alerts"]
-        assert f"drift-{hour_name(hour)}-r{revision}" in {one["key"] for one in fires}
+        told.look()
+        assert len(told.episodes(STREAM, "drift", "firing")) == 1
         show(seen, f"hours?hour={hour}&", "1 row differs between stream and seal")
         expect(seen.page.locator("main")).to_contain_text("#Drifts")
         seen.page.get_by_role("button", name="Rebuild this hour").click()
@@ -113,3 +116,25 @@ def test_an_hour_that_drifts_is_there_within_a_minute_with_the_rows_and_the_way_
             expect(dialog.get_by_label(name, exact=True)).to_have_value(hour_name(hour))
     finally:
         machine.hdfs.write_json(path, before)
+
+
+def test_each_alert_was_told_once_and_its_end_once(told: Told) -> None:
+    """The driver that was killed in test_2_counts, the gap that was made there, and the drift."""
+    told.look()
+    told.look()
+    for rule in ("restarted", "gap", "drift"):
+        fired = told.episodes(STREAM, rule, "firing")
+        assert fired and told.episodes(STREAM, rule, "resolved") == fired, rule
+
+
+def test_a_real_prometheus_scrapes_it_by_the_files_that_are_shipped(
+        machine: Laptop, page: AirflowPage, tmp_path: Path) -> None:
+    path = tmp_path / "prometheus.yml"
+    path.write_text(prometheus.shipped(page.base, Path(machine.cluster.airflow.metrics_token_file), "5s"))
+    with prometheus.serving(path) as found:
+        until(lambda: found.query('hashtide_up{component="yarn"} == 1'), 60, "Prometheus to have scraped it")
+        assert found.query(f'hashtide_stream_wanted{{stream="{STREAM}"}} == 0')
+        until(lambda: {one["health"] for group in found.api("rules")["groups"] for one in group["rules"]} == {"ok"}, 60,
+              "each rule to have been tried")
+        [target] = found.api("targets")["activeTargets"]
+        assert (target["health"], target["lastError"]) == ("up", "")

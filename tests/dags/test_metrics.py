@@ -21,9 +21,8 @@ from tests import prometheus
 from tests.fakes.page import STREAM, Page, filled
 from tests.fakes.sockets import free_port, until
 
-MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
-RULES, SCRAPE = MONITORING / "hashtide-rules.yml", MONITORING / "prometheus.yml"
-DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+RULES = prometheus.MONITORING / "hashtide-rules.yml"
+DASHBOARD = json.loads((prometheus.MONITORING / "grafana-dashboard.json").read_text())
 NOW = 1_800_001_800_000
 TOKEN = "of-the-tests"  # noqa: S105
 
@@ -112,15 +111,11 @@ def test_the_rules_hold_by_promtool() -> None:
 
 def configured(served: Served, directory: Path) -> Path:
     """The file that is shipped, with this test's addresses and less patience; and one that gives a wrong token."""
-    text = SCRAPE.read_text().replace("127.0.0.1:8080", served.url.removeprefix("http://"))
-    for shipped, here in (("/etc/prometheus/hashtide.token", str(served.token_file)), ("30s", "1s"), ("20s", "1s"),
-                          ("hashtide-rules.yml", str(RULES))):
-        text = text.replace(shipped, here)
+    text = prometheus.shipped(served.url, served.token_file)
     wrong = text.partition("scrape_configs:\n")[2].replace("job_name: hashtide", "job_name: wrong")
     (directory / "wrong.token").write_text("wrong")
     path = directory / "prometheus.yml"
-    path.write_text("global:\n  evaluation_interval: 1s\n" + text + wrong.replace(
-        str(served.token_file), str(directory / "wrong.token")))
+    path.write_text(text + wrong.replace(str(served.token_file), str(directory / "wrong.token")))
     return path
 
 
