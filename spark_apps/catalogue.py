@@ -13,20 +13,14 @@ from spark_apps.generations import lineage
 
 _KEY = "hour, window_start, tag, form"
 _SUMS = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
-#: The counts that hold now: final where the hour is sealed, else live. As deploy.sql has them for DuckDB.
-VIEWS = {
-    "current_rows": f"""
-        SELECT {_KEY}, {', '.join(MEASURES)}, authors, revision FROM counts LEFT SEMI JOIN ledger USING (hour)
-        UNION ALL SELECT {_KEY}, {', '.join(MEASURES)}, authors, CAST(NULL AS INT) FROM counts_live
-        LEFT ANTI JOIN ledger USING (hour)""",  # noqa: S608
-    "current_counts": f"""
-        SELECT {_KEY}, {_SUMS}, theta_sketch_estimate(theta_union_agg(authors)) AS authors,
-               any_value(revision) AS revision FROM current_rows GROUP BY {_KEY}""",  # noqa: S608
-}
+_ROWS = f"SELECT {_KEY}, {', '.join(MEASURES)}, authors"
+CURRENT_COUNTS = f"""
+    SELECT {_KEY}, {_SUMS}, theta_sketch_estimate(theta_union_agg(authors)) AS authors, any_value(revision) AS revision
+    FROM current_rows GROUP BY {_KEY}"""  # noqa: S608
 
 
 def register(spark: SparkSession, files: Files, paths: StreamPaths) -> list[str]:
-    """The names of the tables that there are; the database is then the current one. Views need all that they read.
+    """The names of the tables that there are; the database is then the current one. The views read those.
 
     `counts_live` is a view of `counts_live_all`, without the increments that a restore has undone.
     """
@@ -39,10 +33,20 @@ def register(spark: SparkSession, files: Files, paths: StreamPaths) -> list[str]
     if "counts_live" in found:
         spark.sql(f"CREATE OR REPLACE VIEW counts_live AS SELECT * FROM counts_live_all "  # noqa: S608
                   f"WHERE {_counting(lineage(files, paths))}")
-    if {"counts", "counts_live", "ledger"} <= set(found):
-        for name, query in VIEWS.items():
-            spark.sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
+    if rows := _current_rows(found):
+        spark.sql(f"CREATE OR REPLACE VIEW current_rows AS {rows}")
+        spark.sql(f"CREATE OR REPLACE VIEW current_counts AS {CURRENT_COUNTS}")
     return found
+
+
+def _current_rows(found: list[str]) -> str:
+    """The counts that hold now: final where the hour is sealed, else live. As deploy.sql has them for DuckDB."""
+    sealed = {"counts", "ledger"} <= set(found)
+    parts = [f"{_ROWS}, revision FROM counts LEFT SEMI JOIN ledger USING (hour)"] if sealed else []
+    if "counts_live" in found:
+        unsealed = " LEFT ANTI JOIN ledger USING (hour)" if sealed else ""
+        parts.append(f"{_ROWS}, CAST(NULL AS INT) AS revision FROM counts_live{unsealed}")
+    return " UNION ALL ".join(parts)
 
 
 def _counting(kept: dict[int, int | None]) -> str:
