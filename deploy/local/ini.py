@@ -38,6 +38,9 @@ def sections(instance: Instance) -> dict[str, dict[str, str]]:
             # Drivers and executors listen on loopback too, whatever the machine's name resolves to.
             "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": HOST,
             "spark.executorEnv.SPARK_LOCAL_IP": HOST,
+            # Most of what runs here is over before the second compiler has paid; a query took 21 s instead of 29.
+            **{f"spark.{role}.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+               for role in ("driver", "executor")},
             "spark.yarn.submit.file.replication": "1",
             "spark.yarn.scheduler.heartbeat.interval-ms": "1000",
             "spark.yarn.scheduler.initial-allocation.interval": "200ms",

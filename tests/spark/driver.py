@@ -23,6 +23,7 @@ def local_session(root: str, epoch: str, jars: str, settings: tuple[str, ...]) -
         **session.STREAM, "spark.master": "local[2]", "spark.jars": jars, "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g",
         "spark.ui.showConsoleProgress": "false", "spark.local.dir": f"{root}/local",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         **dict(one.split("=", 1) for one in settings)})
 
 
