@@ -3,53 +3,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
-from pyspark.streaming import StreamingContext
-
 from spark_apps.bench.sides import MAX_FILES, Run, Sides, Watch
 from spark_apps.bench.spark import CORES, say, spark_session
-from spark_apps.classic import counting, job
+from spark_apps.bench.windows import by_hand, measured, step
+from spark_apps.classic import job
 from spark_apps.classic.intervals import Intervals
 from spark_apps.classic.landing import Takes
 from spark_apps.classic.results import Results
 from spark_apps.files import Files
 
 INTERVALS = Intervals(10, 300, 60)
-#: Batches of a window, each with so many keys; slides that are timed.
-WINDOWS, KEYS, SLIDES = (4, 16, 64), 20_000, 7
-_CLOCK = "spark.streaming.clock"
-
-
-@contextmanager
-def by_hand(spark: SparkSession) -> Iterator[None]:
-    """A batch comes when it is asked for, so that none waits for the clock."""
-    conf = spark.sparkContext._jsc.sc().conf()
-    conf.set(_CLOCK, "org.apache.spark.util.ManualClock")
-    try:
-        yield
-    finally:
-        conf.remove(_CLOCK)
-
-
-def step(context: StreamingContext, seconds: int, done: Callable[[int], bool]) -> int:
-    """One batch; its time in ms."""
-    clock = context._jssc.ssc().scheduler().clock()
-    clock.advance(seconds * 1000)
-    at_ms: int = clock.getTimeMillis()
-    while not done(at_ms):
-        if context._jssc.awaitTerminationOrTimeout(5):
-            raise RuntimeError("the DStreams have ended")
-    return at_ms
 
 
 def classic(sides: Sides) -> Run:
@@ -83,33 +51,6 @@ def copies(sides: Sides, structured: Run, found: Run) -> dict[str, int]:
     return {"structured": once, "classic": found.counts[0, ""]}
 
 
-def window(spark: SparkSession, scratch: Path, batches: int, inverse: bool) -> float:
-    """Seconds of a slide of one batch, over so many batches; the median of SLIDES."""
-    seen = dict[int, int]()
-    with by_hand(spark):
-        context = StreamingContext(spark.sparkContext, 1)
-        context.checkpoint((scratch / f"window-{batches}-{inverse}").as_uri())
-        pairs = spark.range(KEYS).select(F.concat(F.lit("tag"), "id"), F.lit(1)).rdd.map(tuple).cache()
-        sums = counting.per_batch(context.queueStream([], default=pairs))
-        over = Intervals(1, batches, 1)
-        windowed = counting.windowed(sums, over) if inverse else counting.windowed_anew(sums, over)
-        windowed.foreachRDD(lambda at, rdd: seen.__setitem__(round(at.timestamp() * 1000), rdd.values().sum()))
-        context.start()
-        try:
-            for _ in range(batches + 1):
-                step(context, 1, seen.__contains__)
-            took = []
-            for _ in range(SLIDES):
-                began = time.monotonic()
-                at_ms = step(context, 1, seen.__contains__)
-                took.append(time.monotonic() - began)
-        finally:
-            context.stop(stopSparkContext=False, stopGraceFully=False)
-    if seen[at_ms] != batches * KEYS:
-        raise RuntimeError(f"a window of {batches} batches of {KEYS} has {seen[at_ms]}")
-    return statistics.median(took)
-
-
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench classic", allow_abbrev=False)
     for name in ("data", "scratch"):
@@ -129,13 +70,7 @@ def main(argv: list[str]) -> int:
             say(f"{run.side}: {run.tweets / run.seconds:,.0f} tweets/s")
             runs.append({"side": run.side, "repeat": repeat, "seconds": run.seconds, "cpu_s": run.cpu_s,
                          "tweets": run.tweets})
-    windows = []
-    for way in (True, False):   # its first batches are a JVM's, too
-        window(spark, args.scratch, 1, way)
-    for batches in WINDOWS:
-        inverse, anew = (window(spark, args.scratch, batches, way) for way in (True, False))
-        say(f"window of {batches} batches: {inverse:.2f} s a slide with the inverse, {anew:.2f} s without")
-        windows.append({"batches": batches, "slides": SLIDES, "inverse_s": inverse, "anew_s": anew})
+    windows = measured(spark, args.scratch)
     print(json.dumps({"runs": runs, "windows": windows, "counted": counted, "spark": spark.version, "cores": CORES}))
     spark.stop()
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 from pyspark import RDD
 from pyspark.streaming.dstream import DStream
 
+from spark_apps.classic import inverse
 from spark_apps.classic.intervals import Intervals
 
 Pair = tuple[str, int]
@@ -22,8 +23,8 @@ def ones(keys: DStream[str]) -> DStream[Pair]:
 
 
 def per_batch(pairs: DStream[Pair]) -> DStream[Pair]:
-    """Stateless: the sum of each key of the batch."""
-    return pairs.reduceByKey(add)
+    """Stateless: the sum of each key of the batch, in the partition that is the key's in every batch."""
+    return inverse.placed(pairs, add)
 
 
 def running(batches: DStream[Pair], initial: RDD[Pair] | None = None) -> DStream[Pair]:
@@ -34,14 +35,20 @@ def running(batches: DStream[Pair], initial: RDD[Pair] | None = None) -> DStream
 def windowed(batches: DStream[Pair], over: Intervals) -> DStream[Pair]:
     """Of each key the sum of the window: the last one's, with the batches that enter, without those that leave.
 
-    A key at zero would stay for ever, and is dropped.
+    A key at zero would stay for ever, and is dropped. `batches`: those of `per_batch`.
     """
-    return batches.reduceByKeyAndWindow(add, sub, over.window, over.slide, filterFunc=is_left)
+    return inverse.reduce_by_key_and_window(batches, add, sub, over, is_left)
+
+
+def windowed_by_spark(pairs: DStream[Pair], over: Intervals) -> DStream[Pair]:
+    """The same by PySpark's own method, which reduces each batch itself and shuffles all sums at each slide."""
+    return pairs.reduceByKeyAndWindow(add, sub, over.window, over.slide, filterFunc=is_left)
 
 
 def windowed_anew(batches: DStream[Pair], over: Intervals) -> DStream[Pair]:
-    """The same, with all batches of the window added up at each slide."""
-    return batches.reduceByKeyAndWindow(add, None, over.window, over.slide)
+    """The same without the inverse: all batches of the window added up at each slide. PySpark's method does this, once
+    it has reduced each batch, as these are."""
+    return batches.window(over.window, over.slide).reduceByKey(add)
 
 
 def window_size(elements: DStream[Any], over: Intervals) -> DStream[int]:

@@ -17,7 +17,8 @@ from spark_apps.classic.landing import lines_of
 
 #: What a driver's results depend on, beside its arguments.
 CODE = {"spark_apps": ("contract.py", "session.py", "sources.py"),
-        "spark_apps.classic": ("counting.py", "job.py", "landing.py", "lines.py", "results.py", "seam.py"),
+        "spark_apps.classic": ("counting.py", "inverse.py", "job.py", "landing.py", "lines.py", "results.py",
+                               "seam.py"),
         "spark_apps.transforms": ("hashtags.py", "identify.py", "parse.py", "tweets.py")}
 READY = "ready.json"
 

@@ -24,7 +24,8 @@ def main(root: str, epoch: str, jars: str, kill_after: str, checkpoints: str, *s
     if kill_after:
         _kill_after(int(kill_after), spark)
     paths = StreamPaths("hashtags", root)
-    return run(spark, ClassicArgs(paths, 1, int(epoch), Intervals(5, 20, 10), 2, paths, checkpoint_root=checkpoints))
+    # Five slides a window: Spark goes by the inverse from there on.
+    return run(spark, ClassicArgs(paths, 1, int(epoch), Intervals(5, 25, 5), 2, paths, checkpoint_root=checkpoints))
 
 
 def _kill_after(nth: int, spark: SparkSession) -> None:

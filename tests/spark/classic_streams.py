@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from deltalake import DeltaTable
 
@@ -34,21 +35,19 @@ class Classic(Drivers):
             assert driver.returncode == 0, self.log(epoch)
         assert self.read_json(self.paths.result(epoch))["reason"] == "stop"
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return list(DeltaTable(self.paths.table(table)).to_pyarrow_table().to_pylist())
+
     def totals(self) -> Counter[str]:
-        rows = DeltaTable(self.paths.table("classic_totals")).to_pyarrow_table().to_pylist()
-        return Counter({row["tag"]: row["tweets"] for row in rows})
+        return Counter({row["tag"]: row["tweets"] for row in self.rows("classic_totals")})
 
     def by_batch(self) -> Counter[str]:
-        rows = DeltaTable(self.paths.table("classic_batches")).to_pyarrow_table().to_pylist()
-        assert len({row["line"] for row in rows}) == 1, "recovered, not begun anew"
+        batches = self.rows("classic_batches")
+        assert len({row["line"] for row in batches}) == 1, "recovered, not begun anew"
         found: Counter[str] = Counter()
-        for row in rows:
+        for row in batches:
             found[row["tag"]] += row["tweets"]
         return found
-
-    def windows(self) -> list[dict[str, int]]:
-        rows = DeltaTable(self.paths.table("classic_windows")).to_pyarrow_table().to_pylist()
-        return [row for row in rows if not row["tag"]]
 
     def expected(self) -> Counter[str]:
         """Tweets of each tag, every copy of a tweet counted."""
