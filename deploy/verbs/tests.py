@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 Ended = tuple[int, Counter[str], list[str]]
 #: Cheapest first, so that a plain mistake shows at once. The value is the environment.
 LAYERS = {"unit": "spark", "dags": "airflow", "spark": "spark", "ansible": "ansible", "cluster": "spark"}
+#: Processes that share a layer's modules: where most of it is waiting, or one module leaves a core idle.
+PROCESSES = {"unit": 4, "spark": 2}
 #: These run two at a time, the longest first; what is timed on the cluster wants the machine to itself.
 TOGETHER = ("spark", "unit", "dags", "ansible")
 
@@ -65,6 +67,8 @@ def run_layer(layer: str, only: str | None, first: bool, prefix: str = "") -> En
         report = Path(scratch) / "report.xml"
         command = [str(python), "-P", "-m", "pytest", "-c", str(ROOT / "setup.cfg"), "--rootdir", str(ROOT),
                    str(ROOT / "tests" / layer), f"--junitxml={report}", "--durations=8", "-q"]
+        if not only and layer in PROCESSES:
+            command += ["-n", str(PROCESSES[layer]), "--dist", "loadfile"]
         command += (["-k", only] if only else []) + (["-x"] if first else [])
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, text=True,

@@ -25,8 +25,9 @@ found = oracle.counts(oracle.Line(record, at) for at, record in oracle.records_o
 print(json.dumps([[*key, *row] for key, row in found.items()]))
 """
 _ASKED = """
-import json, time
+import json, sys, time
 from deploy import config, hdfs
+from deploy.errors import Unreachable
 from deploy.tables import Tables
 from spark_apps.contract import HOUR_MS, StreamPaths
 cluster = config.load("/etc/hashtide/cluster.ini")
@@ -37,9 +38,13 @@ now = time.time_ns() // 1_000_000
 found = Tables(cluster, "hashtags", files).counts(now - 24 * HOUR_MS, now + HOUR_MS)
 print(json.dumps([[*key, *row] for key, row in found.items()]))
 """
+#: While no NameNode is active, nobody can tell.
 _COMMITS = """
-found = [json.loads(line) for name in files.list(paths.batches)
-         for line in (files.read(f"{paths.batches}/{name}") or b"").splitlines()]
+try:
+    found = [json.loads(line) for name in files.list(paths.batches)
+             for line in (files.read(f"{paths.batches}/{name}") or b"").splitlines()]
+except Unreachable:
+    sys.exit(print("[]"))
 print(json.dumps(sorted(batch["commit_ms"] for batch in found)))
 """
 
@@ -94,7 +99,7 @@ def now_ms() -> int:
 
 
 def commits() -> list[int]:
-    """When batches were committed (ms since 1970), in order."""
+    """When batches were committed (ms since 1970), in order; none where HDFS does not answer."""
     found: list[int] = asked(_COMMITS)
     return found
 
