@@ -331,7 +331,7 @@ def test_hostile_lines_are_bad_lines(tmp_path: Path, line: bytes) -> None:
     assert [d.value for d in read(tmp_path, b"{}\n" + line + b"\n{}\n")] == [{}, BAD, {}]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lambda d: gzip.compress(d[:9], mtime=0) + gzip.compress(d[9:])])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lambda d: gzip.compress(d[:9]) + gzip.compress(d[9:])])
 def test_what_is_compressed_is_known_by_its_content_not_by_its_name(tmp_path: Path, pack: Any) -> None:
     assert [d.value for d in read(tmp_path, pack(b'{"a":1}\n{"b":2}\n'))] == [{"a": 1}, {"b": 2}]
 
