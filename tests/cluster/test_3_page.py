@@ -123,8 +123,9 @@ def test_each_alert_was_told_once_and_its_end_once(told: Told) -> None:
     told.look()
     told.look()
     for rule in ("restarted", "gap", "drift"):
-        fired = told.episodes(STREAM, rule, "firing")
-        assert fired and told.episodes(STREAM, rule, "resolved") == fired, rule
+        fired, over = (told.episodes(STREAM, rule, state) for state in ("firing", "resolved"))
+        # The gap that began with the end of the load is still there.
+        assert over and over <= fired and (rule == "gap" or over == fired), rule
 
 
 def test_a_real_prometheus_scrapes_it_by_the_files_that_are_shipped(
