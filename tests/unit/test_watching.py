@@ -133,7 +133,10 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
                    "PYTHONDONTWRITEBYTECODE": "1"}
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    with subprocess.Popen([sys.executable, "-P", str(program)], stdin=slave, stdout=slave, stderr=slave,
+    # As a shell of a person starts it: one that runs the tests in the background has SIGINT ignored.
+    heeds = ("import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+             "runpy.run_path(sys.argv[1])")
+    with subprocess.Popen([sys.executable, "-P", "-c", heeds, str(program)], stdin=slave, stdout=slave, stderr=slave,
                           env=environment, start_new_session=True) as process:
         try:
             made = Terminal(process, master, before)
