@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.errors import HashtideError
-from deploy.lab.layout import HOSTS, MASKED, PACKAGES
+from deploy.lab.layout import DISABLED, HOSTS, MASKED, PACKAGES
 
 _SOURCES = (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*")))
 
@@ -17,7 +17,7 @@ def make(directory: Path) -> Path:
 
     Its name says what is in it: hosts lie above it, so it never changes under them.
     """
-    base = directory / f"base-{hashlib.sha256(' '.join((*PACKAGES, *MASKED)).encode()).hexdigest()[:8]}"
+    base = directory / f"base-{hashlib.sha256(' '.join((*PACKAGES, *MASKED, *DISABLED)).encode()).hexdigest()[:8]}"
     if base.is_dir():
         return base
     part = directory / "base.part"
@@ -56,6 +56,8 @@ def furnish(root: Path, directory: Path) -> None:
         link = root / "etc/systemd/system" / unit
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/null")
+    for unit in DISABLED:
+        (root / "etc/systemd/system/multi-user.target.wants" / unit).unlink(missing_ok=True)
     keys = root / "root/.ssh"
     keys.mkdir(mode=0o700, exist_ok=True)
     (keys / "authorized_keys").write_text(public_key(directory))

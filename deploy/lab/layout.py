@@ -9,7 +9,10 @@ BRIDGE = "10.77.0.1"
 LAB_NAMESPACE = "hashtide-lab"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "iproute2", "procps",
             "openjdk-17-jre-headless", "ca-certificates-java", "sudo", "libpam-systemd", "tar", "gzip", "iputils-ping",
-            "nftables", "postgresql", "python3-venv", "unzip")
+            "nftables", "postgresql", "python3-venv", "unzip", "krb5-user", "python3-gssapi", "krb5-kdc",
+            "krb5-admin-server")
+#: Of packages that one host needs: without its database the first would fail on the others.
+DISABLED = ("krb5-kdc.service", "krb5-admin-server.service")
 #: What a host without clock, console or name service of its own would wait for.
 MASKED = ("systemd-networkd-wait-online.service", "systemd-resolved.service", "systemd-timesyncd.service",
           "getty.target", "console-getty.service")

@@ -128,8 +128,8 @@ class Secure:
         found = configparser.ConfigParser(interpolation=None)
         found.read(self.conf / "cluster.ini")
         found["hdfs"]["authentication"] = authentication
-        found["spark"] |= {"keytab": str(self.kdc.keytab(keytab)) if keytab else "",
-                           "principal": f"{keytab}/localhost@{REALM}" if keytab else ""}
+        found["spark"].update({"keytab": str(self.kdc.keytab(keytab)) if keytab else "",
+                               "principal": f"{keytab}/localhost@{REALM}" if keytab else ""})
         path = self.directory / f"{keytab or 'no-keytab'}-{authentication}.ini"
         with path.open("w") as out:
             found.write(out)
