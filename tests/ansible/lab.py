@@ -21,6 +21,20 @@ ADDRESSES = {f"node{n}": f"10.77.0.{10 + n}" for n in (1, 2, 3, 4)}
 SSH = ["ssh", "-i", str(HOME / "lab/key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
        "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5"]
 
+_ASK = """
+import base64, os, sys, urllib.request
+asked = urllib.request.Request(sys.argv[1], headers={"Accept": "application/json"})
+# YARN shows all of its applications to its own user.
+keytab = "/etc/security/keytabs/yarn.keytab"
+if os.path.exists(keytab):
+    os.environ |= {"KRB5_CLIENT_KTNAME": f"FILE:{keytab}", "KRB5CCNAME": "MEMORY:"}
+    import gssapi
+    service = gssapi.Name(f"HTTP@{asked.host.partition(':')[0]}", gssapi.NameType.hostbased_service)
+    token = base64.b64encode(gssapi.SecurityContext(name=service, usage="initiate").step()).decode()
+    asked.add_unredirected_header("Authorization", f"Negotiate {token}")
+print(urllib.request.urlopen(asked, timeout=3).read().decode())
+"""
+
 
 def verb(*words: str) -> str:
     done = subprocess.run([str(ROOT / "deploy/hashtide"), *words], capture_output=True, text=True, check=False,
@@ -72,19 +86,18 @@ def grown(directory: Path) -> str:
     return str(made)
 
 
-def ssh(host: str, command: str) -> str:
+def ssh(host: str, command: str, given: str = "") -> str:
     done = subprocess.run([*INSIDE, *SSH, f"root@{ADDRESSES[host]}", command], capture_output=True, text=True,
-                          check=False, stdin=subprocess.DEVNULL, timeout=60)
+                          check=False, input=given, timeout=60)
     assert done.returncode == 0, f"{host}: {command}: {done.stderr}"
     return done.stdout
 
 
 def on(host: str, path: str) -> Any:
-    """JSON of an address on a host, asked from there; None where nothing answers."""
-    script = (f"import urllib.request as u; print(u.urlopen(u.Request('http://{host}:{path}', "
-              "headers={'Accept': 'application/json'}), timeout=3).read().decode())")
+    """JSON of an address on a host, asked from there, with the host's ticket where it has one; None where nothing
+    answers."""
     try:
-        return json.loads(ssh(host, f'python3 -c "{script}"'))
+        return json.loads(ssh(host, f"python3 - 'http://{host}:{path}'", _ASK))
     except (AssertionError, ValueError, subprocess.TimeoutExpired):
         return None
 

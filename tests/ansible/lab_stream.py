@@ -16,6 +16,7 @@ Counts = dict[tuple[int, str, str], tuple[int, ...]]
 
 HOST = "node3"
 LAYERED = ("-i", "inventories/lab_application")
+KERBEROS = (*LAYERED, "-i", "inventories/lab_kerberos")
 LEDGER = HOME / "lab/simulator"
 #: The oracle needs libraries of the other environment.
 _SENT = """
@@ -78,6 +79,17 @@ def sent() -> Counts:
     done = subprocess.run([python, "-P", "-c", _SENT, str(LEDGER)], check=True, timeout=300,
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, env={"PYTHONPATH": str(ROOT)})
     return rows(json.loads(done.stdout))
+
+
+def differing(seconds: float = 300) -> tuple[str, list[Any]]:
+    """What was compared, and the rows that still differ from what was sent when time is up: (key, counted, sent)."""
+    expected, end = sent(), time.monotonic() + seconds
+    while (found := counted()) != expected and time.monotonic() < end:
+        time.sleep(3)
+    rows = [(key, found.get(key), expected.get(key)) for key in sorted({*found, *expected})
+            if found.get(key) != expected.get(key)]
+    tweets = sum(row[0] for key, row in expected.items() if not key[1])
+    return f"{tweets} tweets, {len(expected)} rows, {len(commits())} batches, differing: {len(rows)}", rows
 
 
 def end_sending() -> None:

@@ -37,14 +37,13 @@ from tests.ansible.lab import (
 from tests.ansible.lab_stream import (
     LAYERED,
     await_commit,
-    commits,
     counted,
+    differing,
     drivers,
     end_sending,
     hashtide,
     longest_gap,
     now_ms,
-    sent,
 )
 from tests.ansible.test_lab import HOSTS, SWITCH, hdfs, ports, reached
 
@@ -215,16 +214,10 @@ def test_93_a_support_bundle_has_every_host_and_no_secret(tmp_path: Path) -> Non
 def test_99_each_tweet_that_was_sent_is_counted_once(capsys: Said) -> None:
     """Of all trials together: the simulator ends, and nothing is missing or twice."""
     end_sending()
-    expected = sent()
-    deadline = time.monotonic() + 300
-    while (found := counted()) != expected and time.monotonic() < deadline:
-        time.sleep(3)
-    differing = [(key, found.get(key), expected.get(key)) for key in sorted({*found, *expected})
-                 if found.get(key) != expected.get(key)]
+    compared, rows = differing()
     with capsys.disabled():
-        print(f"\n{sum(row[0] for key, row in expected.items() if not key[1])} tweets, {len(expected)} rows, "
-              f"{len(commits())} batches, differing: {len(differing)}")
-    assert not differing, differing[:10]
+        print(f"\n{compared}")
+    assert not rows, rows[:10]
 
 
 def killed_half_way(name: str, *args: str) -> None:
