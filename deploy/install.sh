@@ -64,6 +64,16 @@ missing_lab_packages() { # what three hosts on this machine need, which only roo
   command -v systemd-nspawn >/dev/null || echo systemd-container
 }
 
+missing_kerberos_packages() { # a KDC of a test, which only root's tests start; one a line
+  [ "$(id -u)" = 0 ] || return 0
+  has_sbin krb5kdc || echo krb5-kdc
+  has_sbin kadmin.local || echo krb5-admin-server
+  command -v kinit >/dev/null || echo krb5-user
+  [ -d /usr/lib/python3/dist-packages/gssapi ] || echo python3-gssapi
+}
+
+has_sbin() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+
 stamped() { # name, key
   [ "$(cat "$HASHTIDE_HOME/stamps/$1" 2>/dev/null)" = "$2" ]
 }
@@ -88,7 +98,7 @@ ensure() { # names of steps
   for name in "$@"; do
     case $name in
       packages) [ -z "$(missing_packages)" ] || todo+=("$name") ;;
-      test_packages | lab_packages) [ -z "$("missing_$name")" ] || todo+=("$name") ;;
+      test_packages | lab_packages | kerberos_packages) [ -z "$("missing_$name")" ] || todo+=("$name") ;;
       hadoop | delta | s3) jars_done "$name" || todo+=("$name") ;;
       prometheus) has_prometheus || todo+=("$name") ;;
       *) env_done "$name" || todo+=("$name") ;;
@@ -103,7 +113,7 @@ ensure() { # names of steps
   flock -n 9 || { say "another hashtide is installing into $HASHTIDE_HOME; waiting for it" && flock 9; }
   for name in "${todo[@]}"; do
     case $name in
-      packages | test_packages | lab_packages) install_packages "missing_$name" ;;
+      packages | test_packages | lab_packages | kerberos_packages) install_packages "missing_$name" ;;
       hadoop | delta | s3) jars_done "$name" || install_jars "$name" ;;
       prometheus) has_prometheus || unpack_prometheus ;;
       *) env_done "$name" || install_env "$name" ;;

@@ -59,17 +59,18 @@ def _is_landing(name: str) -> bool:
 
 
 def quiet_too_long(seen: Observation, trigger_seconds: int, started_ms: int, since_ms: int = 0) -> bool:
-    """RUNNING, and for longer than max(3 triggers, 60 s) without a commit. Whether that is a stall, landing tells.
+    """RUNNING, and for longer than max(3 triggers, 60 s) without a commit or a finished task: a batch that gets on is
+    slow and no stall, and an attempt in its place would be as slow. Whether it is one, landing tells.
 
     `started_ms`: when the running attempt began; a driver that starts gets STARTUP_MS. `since_ms`: from when on the
     stream is watched: after an outage of HDFS the driver has its time again.
     """
     if not _should_be_heard_of(seen):
         return False
-    last = int(seen.heartbeat.get("commit_ms") or 0)
+    last, task = (int(seen.heartbeat.get(name) or 0) for name in ("commit_ms", "task_ms"))
     if last <= started_ms:
-        return seen.now_ms - max(started_ms, since_ms) > STARTUP_MS
-    return seen.now_ms - max(last, since_ms) > max(3 * trigger_seconds * 1000, STALL_MS)
+        return seen.now_ms - max(started_ms, since_ms, task) > STARTUP_MS
+    return seen.now_ms - max(last, since_ms, task) > max(3 * trigger_seconds * 1000, STALL_MS)
 
 
 def silent(seen: Observation, started_ms: int, since_ms: int = 0) -> bool:

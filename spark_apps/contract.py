@@ -160,8 +160,8 @@ class StreamPaths:
 
     @property
     def heartbeat(self) -> str:
-        """{"time_ms", "epoch", "attempt", "generation", "batch_id", "commit_ms", "backlog_files", ...}: replaced by
-        rename, also while the source is idle; `commit_ms` is when the last batch was committed."""
+        """{"time_ms", "epoch", "attempt", "generation", "batch_id", "commit_ms", "task_ms", ...}: replaced by rename,
+        also while the source is idle; when the last batch was committed, when a running one last finished a task."""
         return f"{self.progress}/heartbeat.json"
 
     @property

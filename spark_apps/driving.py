@@ -2,14 +2,18 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from spark_apps import session
 from spark_apps.causes import reason
 from spark_apps.contract import StreamPaths
 from spark_apps.fence import Fence, Fenced
@@ -19,6 +23,17 @@ from spark_apps.shutdown import StopGate, StopRequested
 from spark_apps.unreadable import part_of_error
 
 log = logging.getLogger("hashtide")
+
+
+class Args(Protocol):
+    @property
+    def paths(self) -> StreamPaths: ...
+
+    @property
+    def epoch(self) -> int: ...
+
+
+Given = TypeVar("Given", bound=Args)
 
 
 @dataclass
@@ -55,6 +70,16 @@ class Driving:
         return 1 if ended["error"] else 0
 
 
+def main(argv: list[str], parse: Callable[[list[str]], Given], run: Callable[[SparkSession, Given], int]) -> int:
+    """A driver's process, of either engine; the exit code is what `run` returns."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    args = parse(argv)
+    spark = session.build(f"hashtide {args.paths.stream} e{args.epoch}", session.STREAM)
+    code = run(spark, args)
+    spark.stop()
+    return code
+
+
 def of(spark: SparkSession, paths: StreamPaths, generation: int, epoch: int, interval_s: int) -> Driving:
     context = spark.sparkContext
     files = Files(spark, paths.base)
@@ -63,7 +88,14 @@ def of(spark: SparkSession, paths: StreamPaths, generation: int, epoch: int, int
     fence = Fence(files, paths, epoch, number, generation)
     return Driving(files, paths, fence, StopGate(files, paths.stop(epoch)),
                    Reporter(files, paths, generation, epoch, number, interval_s, context.applicationId,
-                            check=fence.check))
+                            check=fence.check, tasks=lambda: finished_tasks(context)))
+
+
+def finished_tasks(context: SparkContext) -> dict[int, int]:
+    """Of each running stage, how many tasks have succeeded in its present attempt."""
+    tracker = context.statusTracker()
+    found = ((stage, tracker.getStageInfo(stage)) for stage in tracker.getActiveStageIds())
+    return {stage: info.numCompletedTasks for stage, info in found if info}
 
 
 def patiently(do: Callable[[], object]) -> object:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_apps import driving, guard, made_with, session
+from spark_apps import driving, guard, made_with
 from spark_apps.args import StreamArgs, stream_args
 from spark_apps.contract import QUARANTINE_REASONS
 from spark_apps.driving import patiently
@@ -95,14 +94,5 @@ def run(spark: SparkSession, args: StreamArgs) -> int:
     return own.through(spark.version, work)
 
 
-def main(argv: list[str]) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    args = stream_args(argv)
-    spark = session.build(f"hashtide {args.paths.stream} e{args.epoch}", session.STREAM)
-    code = run(spark, args)
-    spark.stop()
-    return code
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(driving.main(sys.argv[1:], stream_args, run))

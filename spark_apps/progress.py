@@ -80,8 +80,11 @@ class Reporter:
     duplicates: int = 0
     landing: StreamPaths | None = None           # whose landing files are counted; None: its own
     committed: int | None = None                 # the last batch before this driver's
+    tasks: Callable[[], dict[int, int]] = dict   # of each running stage, how many tasks have succeeded
+    task_ms: int | None = None                   # when one more was seen to have
     _beat_ms: int = 0
     _hour: int = 0
+    _tasks: dict[int, int] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)
     _unwritten: bool = False
 
@@ -129,8 +132,16 @@ class Reporter:
             self.files.replace(f"{self.paths.batches}/{self._name(self._hour)}",
                                "".join(f"{line}\n" for line in self._lines).encode())
             self._unwritten = False
+        self._see_tasks(at)
         self.check()
         self.files.write_json(self.paths.heartbeat, {**self._now(at), **self._backlog(at)})
+
+    def _see_tasks(self, at: int) -> None:
+        """A stage that is tried again is no progress until it gets further than before."""
+        running = self.tasks()
+        if any(done > self._tasks.get(stage, -1) for stage, done in running.items()):
+            self.task_ms = at
+        self._tasks = {stage: max(done, self._tasks.get(stage, 0)) for stage, done in running.items()}
 
     def _name(self, at_ms: int) -> str:
         return f"{generation_name(self.generation)}-{self.epoch:06d}.a{self.attempt}-{hour_name(at_ms)}.jsonl"
@@ -157,7 +168,7 @@ class Reporter:
             "batch_id": self.last.get("batch_id"), "batch_s": batch_s, "watermark": self.last.get("watermark"),
             "rows_per_s": self.last.get("lines", 0) / batch_s if batch_s else None,
             "state_rows": self.last.get("state_rows"), "late": self.late, "duplicates": self.duplicates,
-            "arrival_ms": self.last.get("arrival_ms"),
+            "arrival_ms": self.last.get("arrival_ms"), "task_ms": self.task_ms,
         }
 
     def _backlog(self, at: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,7 @@ from tests.ansible.conftest import playbook
 from tests.ansible.secure import Secure, anonymous, lacking, secure
 
 PROBES = Path(__file__).with_name("probes.yml")
-pytestmark = [
-    pytest.mark.skipif(bool(lacking()), reason=f"needs a KDC and daemons: {lacking()}"),
-    pytest.mark.skipif("HASHTIDE_KERBEROS" not in os.environ, reason="a trial with three JVMs, not yet played to its "
-                       "end: `HASHTIDE_KERBEROS=1 deploy/hashtide test ansible -k kerberos` plays it")]
+pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"needs a KDC and daemons: {lacking()}")
 DENIED = "AccessControlException: Permission denied: user=mallory"
 
 

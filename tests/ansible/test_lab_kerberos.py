@@ -18,7 +18,7 @@ from tests.ansible.test_lab_application import CONVERGED_S, HOST_LOST_S, MASTER_
 
 #: As inventories/lab_kerberos has it: after this long no delegation token can be renewed.
 TOKENS_END_S = 180
-
+_ZOOKEEPER = "org.apache.zookeeper.ZooKeeperMain -server node1:2181"
 #: Of somebody on a host of the cluster, with no ticket and whatever name he likes.
 _ANONYMOUS = """
 import json, sys, urllib.error, urllib.request
@@ -92,6 +92,9 @@ def test_3_who_has_no_ticket_neither_submits_nor_kills_nor_reads(host: str) -> N
     for command in (f"yarn application -kill {app}", "yarn application -list", "hdfs dfs -touchz /tmp/x",
                     "hdfs dfs -ls -R /hashtide/hashtags/landing", "hdfs dfs -cat '/hashtide/hashtags/landing/*/*'"):
         assert "Client cannot authenticate via:[TOKEN, KERBEROS]" in nobody(host, command), command
+    # What is kept of elections and applications: who could delete it would end them at the next failover.
+    said = nobody(host, f"java -cp '/opt/hashtide/hadoop/share/hadoop/common/lib/*' {_ZOOKEEPER} deleteall /rmstore")
+    assert "Session closed because client failed to authenticate" in said
     assert "Permission denied" in nobody(host, "cat /etc/security/keytabs/hashtide.keytab")
     assert drivers() == [app]
 

@@ -168,6 +168,16 @@ def test_quiet_too_long(commit_age: int | None, trigger: int, started_age: int, 
     assert STARTUP_MS == 180_000
 
 
+@pytest.mark.parametrize("commit_age,task_age,started_age,quiet", [
+    (300, 59, 600, False), (300, 61, 600, True), (59, 300, 600, False),
+    (None, 179, 600, False), (None, 181, 600, True),   # the first batch of a JVM whose cores others have
+    (300, 300, 100, False)])                           # both were another attempt's
+def test_a_batch_that_finishes_tasks_is_not_quiet(commit_age: int | None, task_age: int, started_age: int,
+                                                  quiet: bool) -> None:
+    beat = {"commit_ms": commit_age and NOW - commit_age * 1000, "task_ms": NOW - task_age * 1000}
+    assert quiet_too_long(seen(app=RUNNING, heartbeat=beat), 10, NOW - started_age * 1000) is quiet
+
+
 @pytest.mark.parametrize("beat_age,started_age,since_age,is_silent", [
     (39, 600, 600, False), (41, 600, 600, True),
     (300, 100, 600, False),                            # another attempt's, this one starts

@@ -188,3 +188,34 @@ def test_the_last_good_batch_of_a_driver_that_commits_none_is_its_predecessors()
     made = reporter(files, time)
     made.remember()
     assert made.result("error", "boom")["batch_id"] == 10
+
+
+@pytest.mark.parametrize("then,again", [
+    ({3: 2}, True), ({4: 0}, True), ({3: 1}, False),
+    ({3: 0}, False),   # the stage is tried again, and has lost what was done
+    ({}, False)])      # nothing runs
+def test_a_heartbeat_tells_when_a_batch_last_got_on(then: dict[int, int], again: bool) -> None:
+    files, time, seen = Files(), Time(), {3: 1}
+    own = reporter(files, time)
+    own.tasks = lambda: dict(seen)
+    own.beat()
+    first = time.now_ms()
+    assert files.read_json(PATHS.heartbeat)["task_ms"] == first
+    for running in ({3: 1}, then, then):
+        seen.clear()
+        seen.update(running)
+        time.ms += BEAT_MS
+        own.beat()
+    told = files.read_json(PATHS.heartbeat)["task_ms"]
+    assert told == (first + 2 * BEAT_MS if again else first)
+
+
+def test_a_stage_that_is_tried_again_gets_on_once_it_is_further_than_before() -> None:
+    files, time, done = Files(), Time(), [2, 0, 1, 2, 3]
+    own, told = reporter(files, time), []
+    for n in done:
+        own.tasks = lambda n=n: {7: n}  # type: ignore[misc]
+        own.beat()
+        told.append(files.read_json(PATHS.heartbeat)["task_ms"] == time.now_ms())
+        time.ms += BEAT_MS
+    assert told == [True, False, False, False, True]
