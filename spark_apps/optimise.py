@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from spark_apps import session, tables
 from spark_apps.causes import reason
-from spark_apps.contract import TABLES, StreamPaths, parse_hour
+from spark_apps.contract import CLASSIC_TABLES, TABLES, StreamPaths, parse_hour
 
 #: Hours of one commit: some 17,000 files of a stream with a batch each ten seconds.
 AT_ONCE = 48
@@ -56,6 +56,6 @@ def main(argv: list[str]) -> int:
 
 def _table(text: str) -> tuple[str, list[int]]:
     name, _, hours = text.partition("=")
-    if name not in TABLES:
-        raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(TABLES)}")
+    if name not in (known := (*TABLES, *CLASSIC_TABLES)):
+        raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(known)}")
     return name, [parse_hour(hour) for hour in hours.split(",") if hour]

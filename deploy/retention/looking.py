@@ -15,8 +15,9 @@ from deploy.retention import readers
 from deploy.retention.horizons import DAY_MS, Horizons
 from deploy.retention.listing import Checkpoint, File, Held, Seal, World
 from deploy.retention.tables import Table
+from deploy.spec import CLASSIC
 from spark_apps import generations
-from spark_apps.contract import HOUR_MS, TABLES, LandingFile, StreamPaths, generation_name
+from spark_apps.contract import CLASSIC_TABLES, HOUR_MS, TABLES, LandingFile, StreamPaths, generation_name
 from spark_apps.generations import Generation
 from spark_apps.taken import log_files
 
@@ -27,7 +28,7 @@ LookAtTables = Callable[[dict[str, str], int], tuple[Table, ...]]
 def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_at_tables: LookAtTables) -> World:
     """Of landing only what is about as old as its horizon or older. HashtideError where something cannot be read on
     which all depends."""
-    engines.only_structured(hdfs, paths, "retention")
+    classic = engines.of(hdfs, paths) == CLASSIC
     newest = generations.newest(hdfs, paths)
     # The hour after those that are old enough, too: a seal of it reads the last of them.
     last = now_ms - horizons.landing_ms + HOUR_MS
@@ -36,8 +37,9 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
     candidates = {one.name for files in hours.values() for one in files}
     archive = {hour: paths.archive_hour(hour) for hour in landed.hours_below(hdfs, paths, paths.archive)
                if hour <= now_ms - horizons.archive_days * DAY_MS}
-    checkpoints = tuple(_checkpoints(hdfs, paths))
-    standing = tuple(savepoints.standing(hdfs, paths))
+    # The classic engine looks after its checkpoints itself, and has no savepoints.
+    checkpoints = () if classic else tuple(_checkpoints(hdfs, paths))
+    standing = () if classic else tuple(savepoints.standing(hdfs, paths))
     held = {one.name: _of_savepoint(hdfs, paths, one.name, candidates) for one in standing}
     for one in checkpoints:
         if one.superseded_ms is None and newest and (said := elsewhere.where(newest)):
@@ -46,6 +48,8 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
         elif not one.retired and (one.there or one.superseded_ms is None):
             point = points.of_generation(hdfs, paths, one.number)
             held[point.name] = _held(hdfs, point, candidates, "")
+    if classic:
+        held["own"] = readers.of(hdfs, paths)
     if held:   # a stream that was never launched keeps all
         held.update(readers.held(hdfs, paths))
     tables = _tables(hdfs, paths, horizons.vacuum_hours, look_at_tables)
@@ -53,7 +57,7 @@ def look(hdfs: Files, paths: StreamPaths, now_ms: int, horizons: Horizons, look_
     return World(now_ms, checkpoints, standing, {one.name: _place(hdfs, paths, one.name) for one in standing}, held,
                  hours, places, {hour: tuple(_packs(hdfs, path)) for hour, path in archive.items()}, archive,
                  _seals(hdfs, paths, {*places, *(at + HOUR_MS for at in places), *many}),
-                 _opening(hdfs, paths, newest, now_ms), tables)
+                 "" if classic else _opening(hdfs, paths, newest, now_ms), tables)
 
 
 # points
@@ -160,7 +164,8 @@ def _seals(hdfs: Files, paths: StreamPaths, hours: Iterable[int]) -> dict[int, S
 # tables
 
 def _tables(hdfs: Files, paths: StreamPaths, retain_hours: int, look_at: LookAtTables) -> tuple[Table, ...]:
-    there = {name: paths.table(name) for name in TABLES if hdfs.status(f"{paths.table(name)}/_delta_log") is not None}
+    there = {name: paths.table(name) for name in (*TABLES, *CLASSIC_TABLES)
+             if hdfs.status(f"{paths.table(name)}/_delta_log") is not None}
     if not there:
         return ()
     try:

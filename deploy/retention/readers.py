@@ -1,4 +1,4 @@
-"""Streams of the classic engine that count another's landing files, and what each of them still needs of these."""
+"""Streams of the classic engine, and what each of them still needs of the landing files that it counts."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,10 +21,11 @@ def held(hdfs: Files, paths: StreamPaths) -> Iterator[tuple[str, Held]]:
         reader = StreamPaths(name, paths.root)
         asked = desired.read(hdfs, reader).get("parameters") or {}
         if asked.get("engine") == CLASSIC and asked.get("landing") == paths.stream:
-            yield f"reader {name}", _of(hdfs, reader)
+            yield f"reader {name}", of(hdfs, reader)
 
 
-def _of(hdfs: Files, reader: StreamPaths) -> Held:
+def of(hdfs: Files, reader: StreamPaths) -> Held:
+    """Its own line of checkpoints, the newest: what that has not settled a batch may ask for again."""
     label = f"stream {reader.stream} of engine {CLASSIC}"
     way_out = f"`deploy/hashtide stream status --stream {reader.stream}` tells how far it is"
     newest = generations.newest(hdfs, reader)

@@ -74,7 +74,8 @@ def open_cluster(args: argparse.Namespace) -> tuple[Cluster, hdfs.Client]:
     files = hdfs.Client(cluster)
     if verb := getattr(args, "checkpoint_verb", ""):
         paths = StreamPaths(args.stream, cluster.root)
-        engines.only_structured(files, paths, f"checkpoint {verb}")
+        if verb != "retire":   # it goes by landing and tables too, which both engines have
+            engines.only_structured(files, paths, f"checkpoint {verb}")
         if verb in elsewhere.NEED_IT:
             elsewhere.only_hdfs(files, paths, f"checkpoint {verb}", getattr(args, "point", ""))
     return cluster, files

@@ -19,6 +19,7 @@ from tests.ansible.test_lab_application import CONVERGED_S, HOST_LOST_S, MASTER_
 #: As inventories/lab_kerberos has it: after this long no delegation token can be renewed.
 TOKENS_END_S = 180
 _ZOOKEEPER = "org.apache.zookeeper.ZooKeeperMain -server node1:2181"
+_SPARK = "/opt/hashtide/spark/lib/python3*/site-packages/pyspark/bin"
 #: Of somebody on a host of the cluster, with no ticket and whatever name he likes.
 _ANONYMOUS = """
 import json, sys, urllib.error, urllib.request
@@ -95,15 +96,15 @@ def test_3_who_has_no_ticket_neither_submits_nor_kills_nor_reads(host: str) -> N
     # What is kept of elections and applications: who could delete it would end them at the next failover.
     said = nobody(host, f"java -cp '/opt/hashtide/hadoop/share/hadoop/common/lib/*' {_ZOOKEEPER} deleteall /rmstore")
     assert "Session closed because client failed to authenticate" in said
-    assert "Permission denied" in nobody(host, "cat /etc/security/keytabs/hashtide.keytab")
+    assert "Permission denied" in nobody(host, "cat /etc/security/keytabs/yarn.keytab")
     assert drivers() == [app]
 
 
 def test_4_nobody_submits_by_spark_either() -> None:
     before = drivers()
     ssh("node3", "touch /tmp/mine.py")
-    said = nobody("node3", "HADOOP_CONF_DIR=/etc/hadoop/conf /opt/hashtide/spark/lib/python3*/site-packages/pyspark/bin/"
-                           "spark-submit --master yarn --deploy-mode cluster /tmp/mine.py")
+    said = nobody("node3", f"HADOOP_CONF_DIR=/etc/hadoop/conf {_SPARK}/spark-submit --master yarn "
+                           "--deploy-mode cluster mine.py")
     assert "Client cannot authenticate via:[TOKEN, KERBEROS]" in said
     assert drivers() == before
 

@@ -115,6 +115,19 @@ def test_a_classic_reader_beside_keeps_what_a_batch_of_it_may_ask_for_again() ->
     assert whats(list_of(world), "archive") == [*hours(0, 2), *hours(5, 19)]
 
 
+def test_of_a_stream_of_the_classic_engine_goes_what_it_has_settled() -> None:
+    world, line = a_stream(), f"{PATHS.checkpoint(1)}/000002-abc"
+    world.hdfs.write_json(PATHS.generation(1), {"parent": None, "time_ms": BEGAN, "engine": "classic"})
+    found = list_of(world)
+    assert not found.found.items, "its first driver has settled nothing"
+    assert "stream a of engine classic would take it; `deploy/hashtide stream status --stream a`" in reasons(found)
+    world.hdfs.write_json(f"{line}/origin.json", {"arrival_ms": BEGAN})
+    for hour in range(BEGAN, BEGAN + 9 * DAY, HOUR_MS):
+        taken = world.hdfs.list(PATHS.landing_hour(hour)) if hour < BEGAN + DAY else []
+        world.hdfs.write_json(f"{line}/taken/{hour_name(hour)}.json", {"files": taken})
+    assert whats(list_of(world), "archive") == hours(0, 24)
+
+
 def test_a_fresh_start_needs_nothing_from_before_its_hour() -> None:
     world = begun()
     days(world, 1)
