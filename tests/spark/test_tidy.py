@@ -18,6 +18,7 @@ from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
 from deploy.launch import Launcher
 from deploy.retention import delta
 from spark_apps import tables
+from spark_apps.classic.results import Results
 from spark_apps.contract import HOUR_MS, MINUTE_MS, StreamPaths, hour_name, txn_app_id
 from spark_apps.sinks import CountsLive
 from tests.fakes.directory import Directory
@@ -136,6 +137,27 @@ def test_a_seal_goes_on_with_a_ledger_that_was_put_together(stream: Stream, spar
     assert rows(path) == before
     tables.replace_hours(sealed(spark, NOW, 2), path, [NOW], "")
     assert [row["revision"] for row in rows(path)] == [2, 1, 1]
+
+
+def test_a_classic_batch_that_is_computed_again_changes_nothing_of_what_was_put_together(
+        spark: SparkSession, tmp_path: Path) -> None:
+    paths = StreamPaths("classic", str(tmp_path))
+    own, path = Results(spark, paths, "000001-abc"), paths.table("classic_batches")
+    batches = {at: spark.sparkContext.parallelize([("kpop", at), ("", 2 * at)]) for at in (10, 20, 30)}
+    for at, pairs in batches.items():
+        own.batch(at, pairs)
+        own.totals(at, pairs)
+    before = DeltaTable(path).to_pyarrow_table().to_pylist()
+    done = optimise(paths, "classic_batches", "classic_totals")
+    assert done["classic_batches"] == {"removed": 3, "added": 1}
+    assert done["classic_totals"] == {"removed": 0, "added": 0}, "the newest batch alone: nothing to put together"
+    own.batch(30, batches[30])
+    own.totals(30, batches[30])
+    after = DeltaTable(path).to_pyarrow_table().to_pylist()
+    assert sorted(map(str, after)) == sorted(map(str, before)) and len(after) == 6
+    own.totals(40, batches[10])
+    own.batch(40, batches[10])
+    assert len(DeltaTable(path).to_pyarrow_table()) == 8 and len(files(path)) == 2
 
 
 def test_what_is_small_enough_already_is_left_and_the_log_too(stream: Stream) -> None:
