@@ -57,6 +57,21 @@ def test_the_graph_of_a_day_is_made_said_and_drawn(machine: Laptop, hours: list[
     assert not machine.hdfs.list(f"{PATHS.root}/scratch/{STREAM}")
 
 
+def test_both_by_hand_find_what_the_dags_found(machine: Laptop, hours: list[int],
+                                               figure: Callable[[str], None]) -> None:
+    day = day_name(hours[-1])
+    for words, path in ((["related", "--newest", "2"], PATHS.related_result), (["graph"], PATHS.graph_result(day))):
+        before = machine.hdfs.read_json(path) or {}
+        said = machine.hashtide("analyse", *words, "--stream", STREAM, "--json")
+        assert said.code == 0, said.text
+        figure(f"analyse {words[0]}: {said.seconds:.0f} s")
+        found = said.json()
+        assert found == machine.hdfs.read_json(path) and found["time_ms"] > before["time_ms"]
+        same = ("tags", "rules", "links", "components", "cases", "hit_rate_at_10", "popularity_at_10")
+        assert {name: found[name] for name in same if name in found} == {
+            name: before[name] for name in same if name in before}
+
+
 def test_sparks_sql_runs_on_the_cluster_over_its_catalogue(machine: Laptop, hours: list[int]) -> None:
     counts = machine.tables(STREAM).counts(hours[0], hours[-1] + HOUR_MS)
     said = machine.hashtide("sql", "--engine", "spark", "--stream", STREAM, "--json",
