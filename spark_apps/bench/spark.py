@@ -18,6 +18,8 @@ def spark_session(jars: str, scratch: Path, memory: str = "2g", options: str = "
     return session.build("hashtide bench", {
         **session.STREAM, "spark.master": f"local[{CORES}]", "spark.driver.memory": memory, "spark.jars": jars,
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+        # A slide names the stages of every batch of its window, also those that need not run again.
+        "spark.ui.retainedStages": "100000",
         "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR",
         "spark.local.dir": str(scratch / "local"), "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.jars.ivy": str(scratch / "ivy"), "spark.default.parallelism": str(CORES),
