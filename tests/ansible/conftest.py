@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 ANSIBLE = ROOT / "ansible"
 INVENTORIES = ("single", "ha", "lab")
 #: What lies above another inventory.
-ABOVE = {"lab_application": "lab"}
+ABOVE = {"lab_application": "lab", "lab_kerberos": "lab_application"}
 #: What `deploy/hashtide artifacts` would write; rendering needs no archive.
 _ONE = {"version": "9.9.9", "file": "x-9.9.9.tar.gz", "sha256": "ab" * 32}
 ARTIFACTS = {**dict.fromkeys(("hadoop", "spark", "spark_jars", "node_python", "airflow", "application"), _ONE),
@@ -34,7 +34,7 @@ def playbook(*args: str, wanted: int | None = 0) -> subprocess.CompletedProcess[
 
 def chosen(inventory: str) -> list[str]:
     """The options that choose it."""
-    below = ["-i", f"inventories/{ABOVE[inventory]}"] if inventory in ABOVE else []
+    below = chosen(ABOVE[inventory]) if inventory in ABOVE else []
     return [*below, "-i", f"inventories/{inventory}"]
 
 

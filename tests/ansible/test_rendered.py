@@ -108,6 +108,8 @@ def test_with_kerberos_every_daemon_has_a_principal_and_nobody_is_anonymous(inve
         assert core["hadoop.security.authorization"] == hdfs["dfs.block.access.token.enable"] == "true"
         assert core["hadoop.http.authentication.simple.anonymous.allowed"] == "false"
         assert {core["hadoop.rpc.protection"], hdfs["dfs.data.transfer.protection"]} == {"privacy"}
+        acls = {core.get("ha.zookeeper.acl"), core.get("hadoop.zk.acl")}
+        assert acls == ({None} if inventory == "single" else {"sasl:hdfs:rwcda", "sasl:yarn:rwcda"})
         daemons = {"namenode", "datanode"} | ({"journalnode"} if inventory != "single" else set())
         assert {key: value for key, value in hdfs.items() if key.endswith("node.kerberos.principal")} == {
             f"dfs.{daemon}.kerberos.principal": "hdfs/_HOST@TEST.LAN" for daemon in daemons}
