@@ -12,10 +12,9 @@ import pytest
 from deltalake import write_deltalake
 from PIL import Image
 
-from deploy import cli
-from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
 from spark_apps.contract import StreamPaths
 from tests.fakes.files import Files
+from tests.fakes.typed import typed_as
 
 PATHS = StreamPaths("hashtags")
 DAY = "2026-03-01"
@@ -31,10 +30,7 @@ def files() -> Files:
 
 @pytest.fixture
 def typed(tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    cluster = Cluster("test", Hdfs(f"file://{tmp_path}", ("http://nowhere:1",)), Yarn(("http://nowhere:1",)), Spark(),
-                      Airflow())
-    monkeypatch.setattr("deploy.verbs.graph.open_cluster", lambda args: (cluster, files))
-    return lambda *words: cli.main(["graph", *words])
+    return typed_as("graph", tmp_path, files, monkeypatch)
 
 
 @pytest.fixture

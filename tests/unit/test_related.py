@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from deploy import analysis, cli
+from deploy import analysis
 from deploy.analysis import Analysis
-from deploy.config import Airflow, Cluster, Hdfs, Spark, Yarn
 from deploy.errors import BadUse
 from spark_apps.args import graph_args, related_args
 from spark_apps.contract import StreamPaths
 from tests.fakes.files import Files
+from tests.fakes.typed import typed_as
 
 PATHS = StreamPaths("hashtags")
 LEARNT = {"hours": 24, "from": "2026-03-01T10", "to": "2026-03-02T09", "min_tweets": 5, "cases": 900,
@@ -30,10 +30,7 @@ def files() -> Files:
 
 @pytest.fixture
 def typed(tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    cluster = Cluster("test", Hdfs(f"file://{tmp_path}", ("http://nowhere:1",)), Yarn(("http://nowhere:1",)), Spark(),
-                      Airflow())
-    monkeypatch.setattr("deploy.verbs.related.open_cluster", lambda args: (cluster, files))
-    return lambda *words: cli.main(["related", *words])
+    return typed_as("related", tmp_path, files, monkeypatch)
 
 
 @pytest.fixture
