@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from deploy.lab import rights
 from tests.ansible.conftest import ANSIBLE, ROOT
 
 HOME = Path(os.environ.get("HASHTIDE_HOME") or Path.home() / ".hashtide")
@@ -55,6 +58,18 @@ def lab() -> Iterator[None]:
         yield
     finally:
         verb("lab", "down", "--delete", "--yes")
+
+
+@contextmanager
+def lab_with_the_application(what: str, only: str) -> Iterator[None]:
+    """With what its hosts install packed; skips where it is not asked for, with the command that plays it."""
+    if missing := rights.missing():
+        pytest.skip(f"no lab on this machine; missing: {'; '.join(missing)}")
+    if os.environ.get("HASHTIDE_LAB") != "all":
+        pytest.skip(f"{what} takes half an hour: `HASHTIDE_LAB=all deploy/hashtide test ansible -k {only}`")
+    verb("artifacts")
+    with lab():
+        yield
 
 
 def playbook(name: str, *args: str, inventory: str = "inventories/lab") -> dict[str, dict[str, int]]:

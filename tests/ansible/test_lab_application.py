@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lab import rights
 from tests.ansible.conftest import ANSIBLE, ROOT
 from tests.ansible.lab import (
     HOME,
@@ -25,7 +24,7 @@ from tests.ansible.lab import (
     active,
     environment,
     grown,
-    lab,
+    lab_with_the_application,
     manager,
     namenode,
     on,
@@ -45,7 +44,7 @@ from tests.ansible.lab_stream import (
     longest_gap,
     now_ms,
 )
-from tests.ansible.test_lab import HOSTS, SWITCH, hdfs, ports, reached
+from tests.ansible.test_lab import HOSTS, hdfs, ports, reached
 
 #: From nothing to verified with Airflow, on two cores that others use too.
 CONVERGED_S = 900
@@ -61,13 +60,7 @@ Said = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module", autouse=True)
 def hosts() -> Iterator[None]:
-    if missing := rights.missing():
-        pytest.skip(f"no lab on this machine; missing: {'; '.join(missing)}")
-    if os.environ.get("HASHTIDE_LAB") != "all":
-        pytest.skip(f"a stream on three hosts takes half an hour: `{SWITCH} deploy/hashtide test ansible -k "
-                    "lab_application`")
-    verb("artifacts")
-    with lab():
+    with lab_with_the_application("a stream on three hosts", "lab_application"):
         yield
 
 

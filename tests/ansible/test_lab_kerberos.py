@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 import time
 from collections.abc import Iterator
@@ -10,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lab import rights
-from tests.ansible.lab import HOME, active, lab, manager, namenode, playbook, ssh, verb
+from tests.ansible.lab import HOME, active, lab_with_the_application, manager, namenode, playbook, ssh
 from tests.ansible.lab_stream import KERBEROS, await_commit, differing, drivers, end_sending, hashtide, now_ms
-from tests.ansible.test_lab import HOSTS, SWITCH
+from tests.ansible.test_lab import HOSTS
 from tests.ansible.test_lab_application import CONVERGED_S, HOST_LOST_S, MASTER_LOST_S, driver_host, killed, trial
 
 #: As inventories/lab_kerberos has it: after this long no delegation token can be renewed.
@@ -39,13 +37,7 @@ Said = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module", autouse=True)
 def hosts() -> Iterator[None]:
-    if missing := rights.missing():
-        pytest.skip(f"no lab on this machine; missing: {'; '.join(missing)}")
-    if os.environ.get("HASHTIDE_LAB") != "all":
-        pytest.skip(f"a stream on three hosts with Kerberos takes half an hour: `{SWITCH} deploy/hashtide test ansible "
-                    "-k lab_kerberos`")
-    verb("artifacts")
-    with lab():
+    with lab_with_the_application("a stream on three hosts with Kerberos", "lab_kerberos"):
         yield
 
 
