@@ -12,7 +12,22 @@ from pyspark.sql import SparkSession
 from spark_apps import session
 from spark_apps.contract import StreamPaths
 
+#: Modules of a minute and more. First, so that where processes share the layer none is left with one at its end.
+LONG = frozenset(f"test_{name}" for name in (
+    "bench", "check", "classic_engines", "classic_killed", "corpus", "doctor", "purged", "real_changes", "restore",
+    "s3", "shell", "tidy", "verify", "verify_random"))
+
 HOME = Path(os.environ.get("HASHTIDE_HOME") or "~/.hashtide").expanduser()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):
+        # pytest-xdist would go by how many tests a module has.
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 def local_session(scratch: Path) -> SparkSession:
