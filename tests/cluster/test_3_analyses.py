@@ -1,6 +1,7 @@
 """What is found out about sealed hours, each by its DAG on YARN; the stream is the one that test_2_counts.py sealed."""
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,19 @@ def test_the_graph_of_a_day_is_made_said_and_drawn(machine: Laptop, hours: list[
     assert not machine.hdfs.list(f"{PATHS.root}/scratch/{STREAM}")
 
 
-def test_both_by_hand_find_what_the_dags_found(machine: Laptop, hours: list[int],
-                                               figure: Callable[[str], None]) -> None:
-    day = day_name(hours[-1])
-    for words, path in ((["related", "--newest", "2"], PATHS.related_result), (["graph"], PATHS.graph_result(day))):
-        before = machine.hdfs.read_json(path) or {}
-        said = machine.hashtide("analyse", *words, "--stream", STREAM, "--json")
-        assert said.code == 0, said.text
-        figure(f"analyse {words[0]}: {said.seconds:.0f} s")
-        found = said.json()
-        assert found == machine.hdfs.read_json(path) and found["time_ms"] > before["time_ms"]
-        same = ("tags", "rules", "links", "components", "cases", "hit_rate_at_10", "popularity_at_10")
-        assert {name: found[name] for name in same if name in found} == {
-            name: before[name] for name in same if name in before}
+@pytest.mark.parametrize("words", [["related", "--newest", "2"], pytest.param(["graph"], marks=pytest.mark.skipif(
+    "HASHTIDE_CI" in os.environ, reason="80 s that the gate has not: `deploy/hashtide test cluster` plays it"))])
+def test_by_hand_it_finds_what_its_dag_found(machine: Laptop, hours: list[int], figure: Callable[[str], None],
+                                             words: list[str]) -> None:
+    path = PATHS.related_result if words[0] == "related" else PATHS.graph_result(day_name(hours[-1]))
+    before = machine.hdfs.read_json(path) or {}
+    said = machine.hashtide("analyse", *words, "--stream", STREAM, "--json")
+    assert said.code == 0, said.text
+    figure(f"analyse {words[0]}: {said.seconds:.0f} s")
+    found = said.json()
+    assert found == machine.hdfs.read_json(path) and found["time_ms"] > before["time_ms"]
+    same = {"tags", "rules", "links", "components", "cases", "hit_rate_at_10", "popularity_at_10"} & set(before)
+    assert same and {name: found[name] for name in same} == {name: before[name] for name in same}
 
 
 def test_sparks_sql_runs_on_the_cluster_over_its_catalogue(machine: Laptop, hours: list[int]) -> None:
