@@ -9,10 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +25,6 @@ from tests.ansible.lab import (
     lab_with_the_application,
     manager,
     namenode,
-    on,
     playbook,
     ssh,
     until,
@@ -37,25 +34,27 @@ from tests.ansible.lab_stream import (
     LAYERED,
     await_commit,
     counted,
-    differing,
-    drivers,
-    end_sending,
-    hashtide,
-    longest_gap,
     now_ms,
 )
+from tests.ansible.lab_trials import (
+    HOST_LOST_S,
+    MASTER_LOST_S,
+    Said,
+    all_is_counted_once,
+    bundled,
+    driver_host,
+    killed,
+    say,
+    stays_as_it_is,
+    trial,
+    triggered,
+)
 from tests.ansible.test_lab import HOSTS, hdfs, ports, reached
-
-#: From nothing to verified with Airflow, on two cores that others use too.
-CONVERGED_S = 900
-#: What a reader of the counts may wait for the next commit.
-MASTER_LOST_S, HOST_LOST_S = 60, 180
 
 _CODE = ("import http.client, sys; c = http.client.HTTPConnection('node3', 8080); c.request('GET', sys.argv[1]); "
          "print(c.getresponse().status)")
 
 pytestmark = pytest.mark.timeout(1500)
-Said = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,31 +63,14 @@ def hosts() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def trial(said: Said, what: str, bound_s: float) -> Iterator[None]:
-    """Something is done to the cluster; the stream goes on, and the longest wait for a commit stays in bounds."""
-    began = await_commit(now_ms())[-1]
-    yield
-    ended = now_ms()
-    gap = longest_gap(await_commit(ended), began, ended)
-    with said.disabled():
-        print(f"\n{what}: at most {gap:.1f} s between two commits")
-    assert gap <= bound_s
-    assert len(drivers()) == 1
-
-
 def test_1_all_of_it_comes_from_nothing_and_a_second_run_changes_nothing(capsys: Said) -> None:
     playbook("site.yml", *LAYERED, "--check", "--diff")
     began = time.monotonic()
     killed_half_way("site.yml", *LAYERED)
     counts = playbook("site.yml", *LAYERED)
     took = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\nfrom nothing to verified, with a play that was killed half-way: {took:.0f} s")
-    assert set(counts) == set(HOSTS) and took <= CONVERGED_S
-    again = playbook("site.yml", *LAYERED)
-    assert {host: one["changed"] for host, one in again.items()} == dict.fromkeys(HOSTS, 0)
-    assert not sum(one["changed"] for one in playbook("site.yml", *LAYERED, "--check", "--diff").values())
+    say(capsys, f"from nothing to verified, with a play that was killed half-way: {took:.0f} s")
+    stays_as_it_is(counts, took, *LAYERED)
 
 
 def test_2_each_listener_is_on_the_list_and_nobody_opens_airflow_without_a_login() -> None:
@@ -102,13 +84,8 @@ def test_2_each_listener_is_on_the_list_and_nobody_opens_airflow_without_a_login
 
 
 def test_3_the_stream_is_triggered_on_its_airflow_and_counts(capsys: Said) -> None:
-    began = now_ms()
-    hashtide("stream submit")
-    first = await_commit(began, 400)[0]
-    with capsys.disabled():
-        print(f"\nfrom the trigger to the first commit: {(first - began) / 1000:.0f} s")
+    triggered(capsys)
     until(counted, 120, "counts")
-    assert len(drivers()) == 1
 
 
 def test_4_the_active_namenode_is_killed(capsys: Said) -> None:
@@ -194,23 +171,15 @@ def test_92_the_application_is_upgraded_and_gone_back_with(capsys: Said, tmp_pat
 
 
 def test_93_a_support_bundle_has_every_host_and_no_secret(tmp_path: Path) -> None:
-    playbook("support_bundle.yml", *LAYERED, "-e", f"bundle_into={tmp_path}")
-    [bundle] = tmp_path.rglob("*.tar.gz")
-    with tarfile.open(bundle) as archive:
-        names = archive.getnames()
-        data = b"".join(file.read() for entry in archive if (file := archive.extractfile(entry)))
-    assert all(any(host in name for name in names) for host in HOSTS)
+    texts = bundled(tmp_path, *LAYERED)
+    assert all(any(host in name for name in texts) for host in HOSTS)
     secrets = json.loads((HOME / "lab/secrets.json").read_text())
-    assert not [name for name, value in secrets.items() if value.encode() in data]
+    assert not [name for name, value in secrets.items() if any(value.encode() in text for text in texts.values())]
 
 
 def test_99_each_tweet_that_was_sent_is_counted_once(capsys: Said) -> None:
-    """Of all trials together: the simulator ends, and nothing is missing or twice."""
-    end_sending()
-    compared, rows = differing()
-    with capsys.disabled():
-        print(f"\n{compared}")
-    assert not rows, rows[:10]
+    """Of all trials together."""
+    all_is_counted_once(capsys)
 
 
 def killed_half_way(name: str, *args: str) -> None:
@@ -226,28 +195,11 @@ def killed_half_way(name: str, *args: str) -> None:
         play.wait()
 
 
-def killed(state: Callable[[str], str], unit: str) -> None:
-    first = active(state)
-    other = next(host for host in HOSTS[:2] if host != first)
-    until(lambda: state(other) == "standby", 90, f"a standby beside {unit} of {first}")
-    ssh(first, f"systemctl kill -s KILL {unit}")
-    until(lambda: state(other) == "active", 60, f"{unit} on {other} to be active")
-    until(lambda: state(first) == "standby", 90, f"systemd to have started {unit} on {first} again")
-
-
 def booted(host: str) -> str:
     try:
         return ssh(host, "cat /proc/sys/kernel/random/boot_id; systemctl show -p UserspaceTimestampMonotonic")
     except AssertionError:
         return ""
-
-
-def driver_host() -> str:
-    """Where YARN has the driver; it tells its owner alone."""
-    [app] = drivers()
-    answers = [on(host, f"8088/ws/v1/cluster/apps/{app}?user.name=hashtide") for host in HOSTS[:2]]
-    found = next((one["app"] for one in answers if one), {})
-    return str(found.get("amHostHttpAddress", "")).partition(":")[0]
 
 
 def release() -> str:
